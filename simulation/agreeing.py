@@ -6,15 +6,25 @@ from typing import Final
 
 from simulation.commands import Sent
 from simulation.device import Device
+from simulation.http_attempt import HttpAttempt
 from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
 from simulation.list_users import SHARED
-from simulation.shape import FAULTS, OUTAGES
+from simulation.node import LOOK_S
+from simulation.operating import CLOSED_S
+from simulation.shape import FAULTS, OUTAGES, REFUSED, REVOKED
 from simulation.witness import Item
 from simulation.world import World
 
 CALM_S: Final = 180.0
 """For everything to agree once nothing goes wrong any more: silence is noticed after 60 s, heads are compared every
 30 s, and a client's longest pause is 60 s."""
+CALM_WITHOUT_WEBSOCKETS_S: Final = 400.0
+"""The same where networks refuse upgrades: two WebSockets fail by silence (20 s each), then a stream that a proxy keeps
+back, each after a pause."""
+RETURN_S: Final = 1000.0
+"""For a device to look for a WebSocket again: 15 minutes at most after the last time."""
+LONGEST_POLL_S: Final = 40.0
+"""For a poll to be overdue that has no end."""
 ONLINE_S: Final = 15.0
 """For others to see who is online: the lease of a node that is gone, 10 s, and a transaction."""
 MAY_LOSE_COMMANDS: Final = OUTAGES | {fault for fault in FAULTS if fault.startswith("bus ")}
@@ -25,11 +35,12 @@ REPEATED: Final = 10
 
 async def agree(world: World) -> None:
     """Wait until devices, nodes and the journal agree, and let ``world.witness`` know what does not."""
-    until_s = world.loop.time() + CALM_S
+    calm_s = CALM_WITHOUT_WEBSOCKETS_S if REFUSED in world.shape.faults else CALM_S
+    until_s = world.loop.time() + calm_s
     while not world.witness.violations and (disagreements := list(_disagreements(world))):
         if world.loop.time() >= until_s:
             for text in disagreements:
-                world.witness.violate(f"after {CALM_S:.0f} s of calm {text}")
+                world.witness.violate(f"after {calm_s:.0f} s of calm {text}")
             return
         await asyncio.sleep(1)
     await be_told_online(world, world.devices, ONLINE_S)
@@ -51,6 +62,40 @@ async def agree(world: World) -> None:
     if not world.witness.violations:
         await world.lists.check(world.nodes)
         await world.operator.check_revoked(world.devices, world.nodes)
+
+
+async def leave_with_tokens(world: World) -> None:
+    """Wait until nodes have looked for tokens that were revoked: streams and polls with one have ended by then."""
+    if not {REFUSED, REVOKED} <= world.shape.faults:
+        return
+    while not world.operator.is_settled:  # noqa: ASYNC110 - it is, once all nodes and the database are there
+        await asyncio.sleep(1)
+    await asyncio.sleep(LOOK_S + CLOSED_S)
+    for device in world.devices:
+        link = device.connection if device.is_over_http and device.is_open else None
+        if link is not None and link.is_fine and device.token_id in world.witness.revoked:
+            world.witness.violate(f"{device.name} is still connected with {device.token_id}, which was revoked")
+
+
+async def come_back(world: World) -> None:
+    """Wait until each device has a WebSocket whose network lets one through, and all agree again."""
+    if REFUSED not in world.shape.faults:
+        return
+    if any(device.is_polling for device in world.devices):
+        await asyncio.sleep(LONGEST_POLL_S)
+    until_s = world.loop.time() + RETURN_S
+    while not world.witness.violations and (elsewhere := [*_without_websocket(world), *_disagreements(world)]):
+        if world.loop.time() >= until_s:
+            for text in elsewhere:
+                world.witness.violate(f"after {RETURN_S:.0f} s in which upgrades pass {text}")
+            return
+        await asyncio.sleep(1)
+
+
+def _without_websocket(world: World) -> Iterator[str]:
+    for device in world.devices:
+        if device.intermediary.refusal is None and device.is_over_http:
+            yield f"{device.name} is still connected by {device.core.transport}"
 
 
 async def be_told_online(world: World, devices: Iterable[Device], longest_s: float) -> None:
@@ -88,6 +133,8 @@ def _disagreements(world: World) -> Iterator[str]:
     for device in world.devices:
         if device.is_open and device.token_id in world.witness.revoked:
             yield f"{device.name} is connected with {device.token_id}, which was revoked"
+        if isinstance(device.attempt, HttpAttempt) and device.attempt.is_overdue:
+            yield f"{device.name} waits for what the service owes it by {device.core.transport}"
         if not device.is_settled:
             yield f"{device.name} is {device.core.state} with {device.core.queued} writes"
             continue

@@ -16,6 +16,7 @@ from actors.messages.close_codes import TOKEN_REVOKED
 from simulation.handshake import open_handshake
 from simulation.javascript_core import SendText
 from simulation.network import Connection
+from simulation.told import summary
 from simulation.watch import ConnectionWatch
 
 if TYPE_CHECKING:
@@ -31,19 +32,30 @@ class Attempt(asyncio.Protocol):
         self._name = device.name
         self.connection: Connection | None = None
         self._transport: Any = None
-        self.is_open = False
+        self.is_open = self.is_poll = False
         self._watch = ConnectionWatch(device.deps.witness, device.user_id, device.name, target)
-        self._protocol = open_handshake(target, token, is_javascript=device.is_javascript)
+        is_stripped = device.intermediary.refusal == "strips"
+        self._protocol = open_handshake(target, token, is_javascript=device.is_javascript, is_stripped=is_stripped)
         self._node = device.deps.choose()
         if device.is_online:
             self._log.note(self._name, f"connects to {self._node.place}{target[3:]}")
             device.deps.network.connect(self._node, self, self._connected)
+
+    @property
+    def connections(self) -> list[Connection]:
+        """What the world may cut."""
+        return [] if self.connection is None else [self.connection]
 
     def send(self, text: str) -> None:
         """Send a message."""
         if self._protocol.state is WebSocketState.OPEN:
             self._protocol.send_text(text.encode())
             self._flush()
+
+    def command(self, target: str, name: str) -> None:
+        """Send a command to a device."""
+        message = {"type": "device_command", "target_device_id": target, "command_type": name, "id": name}
+        self.send(msgspec.json.encode(message).decode())
 
     def drop(self, *, is_rude: bool) -> None:
         """Report nothing more, and end the connection."""
@@ -71,6 +83,8 @@ class Attempt(asyncio.Protocol):
         if not device.is_online and self.connection is not None:
             self.connection.silence()
         self._flush()
+        if self.connection is not None:
+            device.intermediary.stop_upgrade(self.connection)
 
     def data_received(self, data: bytes) -> None:
         """Take what the service sends."""
@@ -158,25 +172,6 @@ class Attempt(asyncio.Protocol):
         elif isinstance(event, Frame) and event.opcode is Opcode.TEXT:
             text = bytes(event.data)
             told: dict[str, Any] = msgspec.json.decode(text)
-            self._log.note(self._name, f"is told {_summary(told)}")
+            self._log.note(self._name, f"is told {summary(told)}")
             self._watch.see(told)
             device.received(text)
-
-
-def _summary(told: dict[str, Any]) -> str:
-    """Return what matters of a message; a content by its last digits."""
-    match told:
-        case {"type": "device_command", "command": name}:
-            return f"{name}"
-        case {"revision": revision, "action": action, "content_id": content_id}:
-            return f"r{revision} {action} {content_id[-4:]}{_where(told)}"
-        case {"type": "ack", "id": name, "status": status}:
-            return f"{status} r{told.get('revision')} for {name}"
-        case {"items": items, "revision": revision}:
-            contents = " ".join(sorted(item["content_id"][-4:] for item in items))
-            return f"{told['type']} r{revision}{_where(told)}: {contents}"
-    return " ".join(str(told[key]) for key in ("type", "id", "code", "revision") if key in told) + _where(told)
-
-
-def _where(told: dict[str, Any]) -> str:
-    return f" in {told['list']}" if "list" in told else ""

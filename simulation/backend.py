@@ -10,8 +10,9 @@ import msgspec
 from simulation.client_deps import ClientDeps
 from simulation.http_client import Response, exchange
 from simulation.lines import line_of
-from simulation.node import TOKEN_S, SimulatedNode, issue_token
+from simulation.node import SimulatedNode
 from simulation.registers import Value, Word, stamp_of, value_of
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S
 from simulation.witness import Answer, Item, Wanted, carried
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, TypeVar
 
 from syncd_client.core.core import State
+from syncd_client.core.outputs import Transport
 
 from simulation.device import Device
 from simulation.lines import DEVICES, PROGRESS
@@ -26,23 +27,28 @@ OUTBOX: Final = ("outbox empty", "outbox full")
 DEVICE: Final = ("device offline", "device opens", "device resumes", "device live")
 LINK: Final = ("link flows", "link stalls", "link silent")
 QUEUE: Final = ("queue empty", "queue full")
+WAY: Final = tuple(f"by {transport}" for transport in Transport)
 FOLLOWED: Final = ("lists followed", "progress followed", "devices followed", "command under way")
 
 _RUNS: Final = ("node starts", "node runs", *STORE, *OUTBOX)
 _ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
-_ANY_DEVICE: Final = (*DEVICE, *LINK, *QUEUE, *FOLLOWED)
+_ANY_DEVICE: Final = (*DEVICE, *WAY, *LINK, *QUEUE, *FOLLOWED)
 
 AT_ONCE: Final[Mapping[str, Sequence[str]]] = {
     "network is lost": _ANY_DEVICE,
     "network falls silent": _ANY_DEVICE,
-    "link stalls": ("device opens", "device resumes", "device live", *LINK, *QUEUE, *FOLLOWED),
-    "link takes nothing": ("device resumes", "device live", *LINK, *QUEUE, *FOLLOWED),
+    "link stalls": ("device opens", "device resumes", "device live", *WAY, *LINK, *QUEUE, *FOLLOWED),
+    "link takes nothing": ("device resumes", "device live", "by websocket", *LINK, *QUEUE, *FOLLOWED),
     "app is killed": _ANY_DEVICE,
     "node crashes": _RUNS,
     "node drains": _RUNS,
     "node pauses": _RUNS,
     "writer dies": _RUNS,
     "clocks step": (*_ANY_NODE, *_ANY_DEVICE),
+    "upgrades are refused": _ANY_DEVICE,
+    "proxies buffer": _ANY_DEVICE,
+    "requests are doubled": _ANY_DEVICE,
+    "streams are cut": ("device opens", "device resumes", "device live", *WAY[1:], *LINK, *QUEUE, *FOLLOWED),
 }
 """What strikes one target, and the states in which it does something; the first one of a target decides."""
 
@@ -121,6 +127,8 @@ def _states_of_node(node: SimulatedNode) -> Iterator[str]:
 
 def _states_of_device(device: Device) -> Iterator[str]:
     yield f"device {_DEVICE_STATES.get(device.core.state, 'offline')}"
+    if device.core.transport is not None:
+        yield f"by {device.core.transport}"
     if device.connection is not None:
         yield f"link {device.connection.state}"
     yield "queue full" if device.core.queued else "queue empty"

@@ -2,11 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from random import Random
 from types import MappingProxyType
 from typing import Any, Final
 
-import msgspec
 from msgspec import Raw
 from syncd_client import MemoryStore
 from syncd_client.core import events, outputs
@@ -19,17 +17,18 @@ from syncd_client.data.user_state import PendingWrite
 from simulation.attempt import Attempt
 from simulation.client_deps import ClientDeps
 from simulation.commands import NOBODY, Sent
+from simulation.http_attempt import HttpAttempt
+from simulation.intermediary import Intermediary
 from simulation.javascript_core import JavascriptCore, SendText
 from simulation.javascript_queue import JavascriptQueue
-from simulation.lines import DEVICES, PROGRESS
+from simulation.lines import PROGRESS
 from simulation.network import Connection
-from simulation.node import TOKEN_S, issue_token
 from simulation.registers import Value, value_of
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S, WallClock
+from simulation.websocket_probe import WebSocketProbe
 from simulation.witness import Item, carried
 
-DURATION_S: Final = 100
-"""Of every content."""
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
@@ -67,7 +66,9 @@ class Device:
         """Those beside the watchlist that its app opens whenever it starts."""
         self.registers: dict[str, None] = {}
         """Progress and devices, if its app opens them then."""
-        self.attempt: Attempt | None = None
+        self.intermediary = Intermediary()
+        self.attempt: Attempt | HttpAttempt | None = None
+        self._probe: WebSocketProbe | None = None
         self._last_command: Sent | None = None
         self._refusal: asyncio.TimerHandle | None = None
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
@@ -103,10 +104,17 @@ class Device:
     def lose_network(self, *, is_noticed: bool) -> None:
         """Be offline; an unnoticed loss leaves either end believing in the connection."""
         self.is_online = False
-        connection = self.connection
         self.deps.log.note(self.name, "loses its network" + ("" if is_noticed else " and does not notice"))
-        if connection is not None:
+        for connection in self.connections:
             connection.cut() if is_noticed else connection.silence()
+
+    def move(self, *, is_told: bool) -> None:
+        """Be in another network; ``is_told``: the app is, too."""
+        self.deps.log.note(self.name, f"is in a network that {self.intermediary}")
+        for connection in self.connections:
+            connection.cut()
+        if is_told and self.is_online:
+            self.find_network()
 
     def find_network(self) -> None:
         """Be online again."""
@@ -118,6 +126,11 @@ class Device:
     def connection(self) -> Connection | None:
         """What the world may cut."""
         return None if self.attempt is None else self.attempt.connection
+
+    @property
+    def connections(self) -> Sequence[Connection]:
+        """It, and what is beside it: that of a write."""
+        return () if self.attempt is None else self.attempt.connections
 
     @property
     def token_ids(self) -> list[str]:
@@ -133,6 +146,16 @@ class Device:
     def is_open(self) -> bool:
         """Whether it believes that it is connected."""
         return self.attempt is not None and self.attempt.is_open
+
+    @property
+    def is_over_http(self) -> bool:
+        """Whether it has no WebSocket, but a stream, or polls."""
+        return isinstance(self.attempt, HttpAttempt)
+
+    @property
+    def is_polling(self) -> bool:
+        """Whether it is connected only now and then."""
+        return self.attempt is not None and self.attempt.is_poll
 
     def shown(self, list_id: str | None) -> frozenset[Item]:
         """Return what it shows of a list that is open; ``None``: of the watchlist."""
@@ -155,6 +178,12 @@ class Device:
         self.lists[list_id] = None
         self._do(self.core.open_list(list_id))
 
+    def follow(self, collection: str) -> None:
+        """Follow registers, as its app does from now on."""
+        if collection not in self.registers:
+            self.registers[collection] = None
+            self._do(self.core.open(collection))
+
     def write(
         self, action: messages.Action, content_id: str, list_id: str | None = None, says: Mapping[str, Any] = NOTHING
     ) -> None:
@@ -165,19 +194,6 @@ class Device:
         self.deps.witness.wants(self.user_id, write)
         self._do(out)
 
-    def play(self, rng: Random, contents: Sequence[str]) -> None:
-        """Say how far a content was played, or that this is to be forgotten, as its app does that follows progress."""
-        core, content_id = self.core, rng.choice(contents)
-        self._follow(PROGRESS)
-        chance = rng.random()
-        if chance < 0.1:
-            self._do(core.remove_progress(content_id)[1])
-        elif chance < 0.2:
-            self._do(core.flush())
-        else:
-            duration, state = rng.choice((None, DURATION_S)), rng.choice(("playing", "playing", "paused", "stopped"))
-            self._do(core.report(content_id, rng.randrange(DURATION_S), duration_seconds=duration, state=state))
-
     @property
     def progress(self) -> dict[str, Value]:
         """What it shows of progress."""
@@ -186,12 +202,6 @@ class Device:
         return {
             item.content_id: value_of(item.position_seconds, item.duration_seconds or 0, item.state) for item in items
         }
-
-    def rename(self, rng: Random) -> None:
-        """Say what a device that is shown is called, or this one, as its app does that follows devices."""
-        self._follow(DEVICES)
-        device_id = rng.choice([*self.known, self.name])
-        self._do(self.core.update_device(device_id, device_name=f"name {rng.randrange(100)}")[1])
 
     @property
     def known(self) -> dict[str, tuple[str | None, bool | None]]:
@@ -205,14 +215,14 @@ class Device:
         attempt = self.attempt
         if attempt is None or not attempt.is_open:
             return
-        is_there = target is not None and target.is_settled and target.connection is not None
+        is_there = target is not None and target.is_settled and target.connection is not None and not target.is_polling
         goal = target.attempt if target is not None and is_there else None
-        sent = Sent(self.user_id, NOBODY if target is None else target.name, attempt, goal)
+        carrier = None if self.is_over_http else attempt  # a request of its own, which nobody watches
+        sent = Sent(self.user_id, NOBODY if target is None else target.name, carrier, goal)
         name = self.deps.witness.commands.sends(sent)
         self._last_command = sent
         self.deps.log.note(self.name, f"commands {sent.target}: {name}")
-        message = {"type": "device_command", "target_device_id": sent.target, "command_type": name, "id": name}
-        attempt.send(msgspec.json.encode(message).decode())
+        attempt.command(sent.target, name)
 
     @property
     def awaits_answer(self) -> bool:
@@ -220,7 +230,7 @@ class Device:
         return self._last_command is not None and self._last_command.answer is None
 
     def put(self, out: Sequence[Output | SendText]) -> None:
-        """Do what the core wants done; for its ``attempt``."""
+        """Do what the core wants done; for its ``attempt``, and whoever calls the core."""
         self._do(out)
 
     def received(self, text: bytes) -> None:
@@ -253,12 +263,10 @@ class Device:
                     self.disk.save(user_id, changes)
                 case outputs.AskToken():
                     self.deps.loop.call_later(0.01, self._give_token, self.core)
-                case outputs.Open(transport=Transport.WEBSOCKET, target=target, token=token):
-                    self.attempt = Attempt(self, target, token)
-                case outputs.Open(transport=transport):
-                    self._refusal = self.deps.loop.call_later(0.01, self._refuse, transport)
-                case outputs.Probe():
-                    raise AssertionError("there is nothing but WebSockets")
+                case outputs.Open(transport=transport, target=target, token=token):
+                    self._open(transport, target, token)
+                case outputs.Probe(target=target, token=token):
+                    self._probe = WebSocketProbe(self, target, token)
                 case outputs.Send(message=message):
                     self._send(messages.encode(message))
                 case SendText(text=text):
@@ -279,12 +287,6 @@ class Device:
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
 
-    def _follow(self, collection: str) -> None:
-        """Follow registers, as its app does from now on."""
-        if collection not in self.registers:
-            self.registers[collection] = None
-            self._do(self.core.open(collection))
-
     def _says(self, operation_id: str, write: PendingWrite | None) -> None:
         """Let it be known what is queued of registers, and what is not any more."""
         witness = self.deps.witness
@@ -301,9 +303,16 @@ class Device:
         assert self.attempt is not None
         self.attempt.send(text)
 
-    def _refuse(self, transport: Transport) -> None:
-        """Answer for the networks of this world, which let nothing but WebSockets through."""
-        self._do(self.core.open_failed(f"{transport} is not let through"))
+    def _open(self, transport: Transport, target: str, token: str) -> None:
+        if transport is Transport.WEBSOCKET:
+            self.attempt = Attempt(self, target, token)
+        elif not self.intermediary.passes_http:
+            said = f"{transport} is not let through"
+            self._refusal = self.deps.loop.call_later(0.01, lambda: self._do(self.core.open_failed(said)))
+        elif isinstance(self.attempt, HttpAttempt):
+            self.attempt.open(target)
+        else:
+            self.attempt = HttpAttempt(self, transport, target, token)
 
     def _give_token(self, core: Core | JavascriptCore) -> None:
         if core is not self.core or core.state not in (State.TOKEN, State.RESUMING, State.LIVE):
@@ -321,6 +330,8 @@ class Device:
     def _drop(self, *, is_rude: bool) -> None:
         if self._refusal is not None:
             self._refusal.cancel()
+        if self._probe is not None:
+            self._probe.drop()
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
             attempt.drop(is_rude=is_rude)

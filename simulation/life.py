@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from operator import attrgetter
 from random import Random
 from traceback import format_exception
 from typing import Final
@@ -16,7 +17,7 @@ from msgspec import Struct
 from pykka import ActorRegistry
 from typing_extensions import override
 
-from simulation.agreeing import agree, be_told_online, repeat
+from simulation.agreeing import agree, be_told_online, come_back, leave_with_tokens, repeat
 from simulation.bus import LATE_S, BusFaults
 from simulation.coverage import Pair
 from simulation.database import SimulatedDatabase, emptied_files
@@ -27,7 +28,7 @@ from simulation.loop import SimulatedLoop
 from simulation.node import BOOT_S
 from simulation.oracle import judge
 from simulation.registers import judge_registers, judge_words
-from simulation.shape import Shape
+from simulation.shape import BUFFER, Shape
 from simulation.steps import Steps
 from simulation.wall_clock import START_S
 from simulation.world import World
@@ -35,6 +36,8 @@ from storage.journal.history import HistoryLimits
 
 FADE_S: Final = 5.0
 """After the last step, at most: faults go on, so that the last word may be the one that is lost."""
+SETTLE_S: Final = 120.0
+"""For devices behind proxies that keep answers back to find out, before anything goes wrong: they wait for silence."""
 PRUNE_EVERY: Final = 5
 """Revisions between two prunings: often, so that histories are short."""
 BACKLOG: Final = 2
@@ -126,7 +129,11 @@ def _run_world(shape: Shape) -> Verdict:
     now_ms, ids = lambda: int((START_S + loop.time()) * 1000), shape.content_ids
     database = SimulatedDatabase(emptied_files(), now_ms, loop.time, history, ids)
     try:
-        with _listening() as alarms, patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)):
+        with (
+            _listening() as alarms,
+            patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)),
+            patch("transport.http.head_coalescer.bytes_in_kernel", attrgetter("unconfirmed_bytes")),  # the network's
+        ):
             world = World(shape, loop, rng, log, database)
             try:
                 loop.run_until_complete(_live(world))
@@ -168,6 +175,8 @@ async def _live(world: World) -> None:
         device.start()
     _set_bus_faults(world)
     steps = Steps(world)
+    if BUFFER in world.shape.faults:
+        await asyncio.sleep(world.rng.uniform(0, SETTLE_S))
     for _ in range(world.shape.steps):
         await asyncio.sleep(world.rng.expovariate(1 / world.shape.pause_s))
         if world.witness.violations:
@@ -177,7 +186,9 @@ async def _live(world: World) -> None:
     await steps.make_calm()
     world.hub.faults = BusFaults()
     await asyncio.sleep(LATE_S)
+    await leave_with_tokens(world)
     await agree(world)
+    await come_back(world)
     await repeat(world)
     await _end(world)
 

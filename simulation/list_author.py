@@ -17,9 +17,10 @@ from simulation.client_deps import ClientDeps
 from simulation.history import BACKEND
 from simulation.http_client import Response, exchange
 from simulation.lines import line_of, named
-from simulation.node import TOKEN_S, SimulatedNode, issue_token
+from simulation.node import SimulatedNode
 from simulation.oracle import JournalFile, judge_shown
 from simulation.shape import OUTAGES, Shape
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S
 
 NAMES: Final = ("kids", "later")

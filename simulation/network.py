@@ -63,6 +63,7 @@ class End(asyncio.Transport):
         self._held: list[bytes | None] = []
         """What waits here while the link is stalled."""
         self._held_bytes = 0
+        self._lost_bytes = 0
         self._unread: list[bytes | None] = []
         """What has come and waits for a reader that pauses."""
         self._high_bytes = 64 * 1024
@@ -79,6 +80,12 @@ class End(asyncio.Transport):
     def is_lost(self) -> bool:
         """Whether it has ended here."""
         return self._is_lost
+
+    @property
+    def unconfirmed_bytes(self) -> int:
+        """What a kernel would say that the peer's has not confirmed, of what it has taken."""
+        under_way = sum(len(data or b"") for data in self._under_way)
+        return under_way + min(self._held_bytes, KERNEL_BYTES) + self._lost_bytes
 
     # What the world does to it
 
@@ -181,6 +188,7 @@ class End(asyncio.Transport):
 
     def _send(self, data: bytes | None) -> None:
         if self._is_silent:
+            self._lost_bytes += len(data or b"")
             return
         if self._is_stalled:
             self._held.append(data)
@@ -193,7 +201,9 @@ class End(asyncio.Transport):
 
     def _arrive(self) -> None:
         data = self._under_way.popleft()
-        if not self._is_silent:
+        if self._is_silent:
+            self._lost_bytes += len(data or b"")
+        else:
             self.peer._receive(data)
 
     def _receive(self, data: bytes | None) -> None:
@@ -258,6 +268,13 @@ class Connection:
         self.is_fine = False
         self.client.silence()
         self.server.silence()
+
+    def answer_instead(self, answer: bytes) -> None:
+        """Let something between the two answer in the server's place, which is told that the connection is lost."""
+        self.silence()
+        self.server.lose(ConnectionResetError("taken over"))
+        for data in (answer, None):
+            self.client._loop.call_soon(self.client._receive, data)
 
     def stall(self) -> None:
         """Let nothing through, for now, from the server to the client."""

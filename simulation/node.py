@@ -4,11 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from functools import lru_cache, partial
+from functools import partial
 from random import Random
 from typing import Any, Final
 
-from typing_extensions import override
 from uvicorn.server import ServerState
 
 from actors.errors import StoreUnavailable
@@ -20,26 +19,24 @@ from simulation.event_log import EventLog
 from simulation.loop import SimulatedLoop
 from simulation.network import Connection, Delay
 from simulation.node_loop import NodeLoop
+from simulation.shape import REFUSED
 from simulation.store import SimulatedStore
+from simulation.tokens import simulated_authenticator
 from simulation.wall_clock import WallClock
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds, watching_revocations
-from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config
+from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config, stream_deps
 from syncd.settings import Settings
-from transport.access.authentication import Authenticator, Claims
-from transport.access.minting import mint
+from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
-from transport.access.signing_keys import shared_secret
 from transport.http.admin import admin_routes
 from transport.http.api import http_api
 from transport.http.app import Routes
+from transport.http.streams import stream_routes
 from transport.loop.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
-SECRET: Final = "a secret of the simulation, 32 bytes or more"  # noqa: S105 - nobody else's
-TOKEN_S: Final = 24 * 3600.0
-"""How long a token is valid, where tokens do not end: longer than any world lasts."""
 RESTART_S: Final = 1.0
 """Between a start that failed and the next."""
 BOOT_S: Final = 1.0
@@ -57,31 +54,6 @@ IMPATIENT_S: Final = 5.0, 15.0
 40 to 60 s, and a node must be able to wait less, and to be paused for longer than it waits."""
 DRAIN_S: Final = 12.0
 """For devices to say goodbye, before what is left is cut."""
-
-
-@lru_cache(maxsize=1024)  # most are those of the world before, and making one takes 0.1 ms
-def issue_token(user_id: str, device_id: str, ends_s: float, token_id: str, scope: str | None = None) -> str:
-    """Return a token that ends at ``ends_s``, seconds since 1970."""
-    return mint(SECRET, user_id, device_id, int(ends_s), token_id=token_id, scope=scope, now_s=lambda: 0.0)
-
-
-class _Authenticator(Authenticator):
-    """The daemon's, but that it has a token verified only if no node of any world has had it before."""
-
-    @override
-    def _check(self, token: str) -> Claims:
-        return verified(token)
-
-
-@lru_cache(maxsize=1024)  # as above: they are the same tokens
-def verified(token: str) -> Claims:
-    """Return what a token says whose signature is right. Raises: TokenRefused."""
-    return Authenticator(shared_secret(SECRET))._check(token)
-
-
-def simulated_authenticator(revoked: RevokedTokenIds, now_s: Callable[[], float]) -> Authenticator:
-    """Return a node's, which has its clock."""
-    return _Authenticator(shared_secret(SECRET), revoked_token_ids=revoked, now_s=now_s)
 
 
 class _Connections(dict[Any, None]):
@@ -120,6 +92,8 @@ class NodeDeps:
         self.slice_rows = slice_rows
         self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
         """Only then nodes talk to each other, and look for revocations now and then, which costs."""
+        self.has_streams = REFUSED in faults
+        """Only then networks let anybody ask for one."""
         self._can_pause = "node pauses" in faults
         usual = Settings()
         is_patient = not faults & {"node pauses", "link takes nothing"}
@@ -309,6 +283,9 @@ class _Life:
             routes = await self._obey(node, authenticator, revoked, stack) if deps.has_operator else {}
             devices = device_deps(deps.settings, node, authenticator, AllowedOrigins())
             api = api_deps(node, authenticator, devices.allowed_origins, devices.path_prefix, devices.content_ids)
+            if deps.has_streams:
+                streams = stream_routes(stream_deps(deps.settings, node, devices), node.metrics.streams)
+                routes = {**routes, **streams}
             config = server_config(deps.settings, http_api(api, routes), devices)
             self._make = lambda: config.http_protocol_class(  # type: ignore[call-arg]
                 config=config, server_state=self._server_state, app_state={}

@@ -10,7 +10,8 @@ from simulation.backend import PATH
 from simulation.client_deps import ClientDeps
 from simulation.device import Device
 from simulation.http_client import Response, exchange
-from simulation.node import LOOK_S, TOKEN_S, SimulatedNode, issue_token
+from simulation.node import LOOK_S, SimulatedNode
+from simulation.tokens import TOKEN_S, issue_token
 from simulation.wall_clock import START_S
 from transport.http.admin import PREFIX, SCOPE
 
@@ -64,7 +65,8 @@ class Operator:
             self._deps.witness.violate(f"the operator failed: {error!r}")
 
     async def _disconnect(self, user_id: str, devices: Sequence[Device], nodes: Sequence[SimulatedNode]) -> None:
-        had = [(device, device.attempt) for device in devices if device.user_id == user_id and device.is_settled]
+        theirs = [device for device in devices if device.user_id == user_id and not device.is_polling]
+        had = [(device, device.attempt) for device in theirs if device.is_settled]
         response = await self._call("disconnect", {"user_id": user_id})
         if response is None or response.status != 200:
             return

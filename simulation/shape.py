@@ -21,7 +21,7 @@ BIG_SHARE: Final = 0.04
 """Of the worlds that have many nodes, of those that have many users, and so on: drawn one by one, so that the average
 world stays small."""
 
-FAULTS = (
+_OF_SERVICE: Final = (
     "bus loses",
     "bus doubles",
     "bus reorders",
@@ -49,6 +49,18 @@ FAULTS = (
     "operator disconnects",
     "clocks drift",
 )
+"""Drawn for each world one by one."""
+REVOKED: Final = "tokens are revoked"
+REFUSED: Final = "upgrades are refused"
+BUFFER: Final = "proxies buffer"
+DOUBLE: Final = "requests are doubled"
+CUT: Final = "streams are cut"
+BETWEEN: Final = (REFUSED, BUFFER, DOUBLE, CUT)
+"""Of what is between devices and the service: a world that has any has the first one of them, and in no other is there
+a way beside WebSockets."""
+BETWEEN_SHARE: Final = 0.3
+"""Of the worlds that have some."""
+FAULTS: Final = (*_OF_SERVICE, *BETWEEN)
 
 
 OUTAGES: Final = frozenset(
@@ -127,6 +139,13 @@ _PLAIN: Final[dict[str, Any]] = {"lists": 0, "follows": False, "plays": False, "
 """Of a world whose users have a watchlist, and no other collection."""
 
 
+def _between(seed: int) -> frozenset[str]:
+    rng = Random(f"between {seed}")  # noqa: S311 - of its own: other draws stay as they are
+    if rng.random() >= BETWEEN_SHARE:
+        return frozenset()
+    return frozenset({REFUSED, *(fault for fault in BETWEEN[1:] if rng.random() < 0.5)})
+
+
 def draw_shape(seed: int) -> Shape:
     """Return the shape of the world of this seed."""
     rng = Random(seed)  # noqa: S311 - repeatable is what it has to be
@@ -143,7 +162,7 @@ def draw_shape(seed: int) -> Shape:
         network_s=rng.choice((0.001, 0.01, 0.1)),
         kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
-        faults=frozenset(fault for fault in FAULTS if rng.random() < share),
+        faults=frozenset(fault for fault in _OF_SERVICE if rng.random() < share) | _between(seed),
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
         follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
         content_ids=Random(f"content ids {seed}").choice(("uuid", "uuid", "uuid", "text")),  # noqa: S311
@@ -160,8 +179,11 @@ def draw_shape(seed: int) -> Shape:
 def draw_small_shape(seed: int) -> Shape:
     """Return the shape of a small world, whose log has 200 events on average; its faults are those of the seed.
 
-    Few have other parts. None has JavaScript: what Node uses would not be counted.
+    Few have other parts. None has JavaScript: what Node uses would not be counted. None has streams and polls, so that
+    the figure is that of the same worlds as before there were any.
     """
-    shape = replace(draw_shape(seed), nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0)
+    drawn = draw_shape(seed)
+    faults = drawn.faults - frozenset(BETWEEN)
+    shape = replace(drawn, nodes=2, users=3, devices=1, steps=SMALL_STEPS, javascript=0.0, faults=faults)
     has_parts = Random(f"small {seed}").random() < PARTS_SHARE  # noqa: S311
     return shape if has_parts else replace(shape, **_PLAIN, commands=False)

@@ -6,9 +6,11 @@ from itertools import accumulate
 from typing import Final, get_args
 
 from actors.messages.close_codes import SLOW_CONSUMER
+from simulation.between import Between
 from simulation.device import Device
 from simulation.network import Connection
 from simulation.node import SimulatedNode
+from simulation.register_users import play, rename
 from simulation.restoring import restore
 from simulation.store import Moment
 from simulation.world import World
@@ -48,6 +50,8 @@ class Steps:
             "database is restored": (3, self._back_up_or_restore),
         }
         possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
+        self._between = Between(world)
+        faults |= self._between.steps
         possible |= {name: weighed for name, weighed in faults.items() if name in world.shape.faults}
         if world.shape.lists:
             possible["a list is written or read"] = (15, world.lists.go_on)
@@ -56,7 +60,7 @@ class Steps:
         if world.shape.plays:
             possible["something is played"] = (25, self._play)
         if world.shape.renames:
-            possible["a device is named"] = (15, lambda: self._any_device().rename(self._rng))
+            possible["a device is named"] = (15, lambda: rename(self._any_device(), self._rng))
         if world.shape.commands:
             possible["a device is commanded"] = (15, self._command)
         self._weights = list(accumulate(weight for weight, _ in possible.values()))
@@ -86,6 +90,7 @@ class Steps:
         world.database.is_away = False
         world.database.unprotect()
         world.hub.recover()
+        self._between.make_calm()
         for node in world.nodes:
             if node.store is not None:
                 node.store.writer.die_at_commit(None)
@@ -93,8 +98,8 @@ class Steps:
         for device in world.devices:
             if not device.is_online:
                 device.find_network()
-            if device.connection is not None:
-                device.connection.go_on()
+            for connection in device.connections:
+                connection.go_on()
 
     def _later(self, longest_s: float, step: Step) -> None:
         """Take ``step`` after a while, unless it is calm by then: then it was taken already."""
@@ -123,7 +128,7 @@ class Steps:
         if self._rng.random() < 0.3:
             self._world.backend.play(device.user_id, self._rng.choice(contents))
         else:
-            device.play(self._rng, contents)
+            play(device, self._rng, contents)
 
     def _command(self) -> None:
         device = self._any_device()
@@ -169,7 +174,7 @@ class Steps:
     def _choke_link(self) -> None:
         """Let a link take nothing until its node gives it up, before its device does."""
         device, loop = self._any_device(), self._world.loop
-        connection = device.connection if device.is_open else None
+        connection = device.connection if device.is_open and not device.is_over_http else None
         if connection is None or connection in self._choked or connection.server.is_lost:
             return
         self._world.log.note(device.name, "takes nothing more of what it is sent")

@@ -36,7 +36,7 @@ from storage.journal.journal_store import SqlJournalStore
 from storage.rules.user_journal import UserJournal
 from syncd import node
 from syncd.local_commands import LocalCommands
-from tests.simulation import collection_defects
+from tests.simulation import collection_defects, stream_defects
 from tests.simulation.collection_defects import Patch, nothing
 from transport.access.authentication import Authenticator
 from transport.websocket.device_protocol import DeviceProtocol
@@ -279,7 +279,9 @@ def normalise_ids(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(CONTENT_IDS, "text", composed)
 
 
-FOUND_AT: Final[dict[Patch, int]] = collection_defects.FOUND_AT | {
+_OF_PARTS: Final = collection_defects.FOUND_AT | stream_defects.FOUND_AT
+
+FOUND_AT: Final[dict[Patch, int]] = _OF_PARTS | {
     acknowledge_what_was_not_committed: 290,
     register_after_the_read: 393,
     show_a_gap: 183,  # 0.04 s: device 2.0 of user-2 list:kids was shown revision 1 before it was said where it

@@ -17,6 +17,7 @@ from tests.simulation.renewal import shapes_from
 EVENTS: list[Event] = [
     (0.5, "node 0", "runs as 6dc1bc0d"),
     (1.0, "device 1.0", "connects to node 0?snapshot=pieces&since=0"),
+    (1.05, "device 1.0", "polls node 0?snapshot=pieces&since=3&poll=25"),
     (1.1, "device 0.0", "add 0007 as aaaaaaaaaaaaaaaa.1"),
     (1.2, "backend", "add 0001 for user-1 as backend.1"),
     (1.3, "backend", "add 0002 for user-0 as backend.2"),
@@ -62,6 +63,7 @@ def test_it_tells_what_concerns_the_user_in_the_order_of_time(lines: list[str]) 
     assert [" ".join(line.replace("|", " ").split()) for line in told[1:]] == [
         "0.500 node 0 runs as 6dc1bc0d",
         "1.000 connects to node 0 with since=0",
+        "1.050 polls node 0 with since=3&poll=25",
         "1.200 add 0001 as backend.1",
         "1.400 > r1 add 0001, backend.1, by node 0",
         "1.500 > takes r1 of node 0",

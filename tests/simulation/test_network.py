@@ -110,6 +110,33 @@ def test_a_cut_is_told_to_both(pair: Pair) -> None:
     assert (pair.server.data, pair.client.happened, pair.server.happened) == (b"", ["reset"], ["reset"])
 
 
+def test_a_kernel_says_what_its_peers_has_not_confirmed(pair: Pair) -> None:
+    end = pair.connection.server
+    end.write(b"four")
+    assert end.unconfirmed_bytes == 4
+    pair.pass_time()
+    assert end.unconfirmed_bytes == 0
+    pair.connection.stall()
+    end.write(b"four")
+    pair.pass_time()
+    assert end.unconfirmed_bytes == 4
+    pair.connection.go_on()
+    pair.pass_time()
+    assert end.unconfirmed_bytes == 0
+    end.write(b"under way")
+    pair.connection.silence()
+    end.write(b"lost")
+    pair.pass_time()
+    assert end.unconfirmed_bytes == len(b"under way" + b"lost")
+
+
+def test_what_is_between_may_answer_instead(pair: Pair) -> None:
+    pair.connection.answer_instead(b"no")
+    pair.server.transport.write(b"yes")
+    pair.pass_time()
+    assert (pair.client.data, pair.client.happened, pair.server.happened) == (b"no", ["eof", "lost"], ["reset"])
+
+
 def test_silence_is_told_to_nobody(pair: Pair) -> None:
     pair.connection.silence()
     pair.client.transport.write(b"lost")

@@ -76,6 +76,12 @@ class HttpRequest(RequestHead):
         return message.get("body", b""), message.get("more_body", False)
 
 
+async def _gone(receive: Receive) -> None:
+    """Return when the server knows, too, that the client is gone: until then it takes a missing answer for an error."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 Endpoint = Callable[[HttpRequest], Awaitable[Response]]
 """Answers a request; may raise ``Problem``."""
 
@@ -117,6 +123,7 @@ class HttpApp:
         except Problem as problem:
             response = problem_response(problem)
         except ClientGone:
+            await _gone(receive)
             return
         except Exception:
             logger.exception("%s %s failed", scope["method"], scope["path"])

@@ -93,7 +93,7 @@ async def test_a_client_that_hangs_up_in_the_middle_of_its_body_is_let_go(caplog
     answered: list[Message] = []
 
     async def receive() -> Message:
-        return parts.pop(0)
+        return parts.pop(0) if len(parts) > 1 else parts[0]  # a server says for ever that nobody is there
 
     async def send(message: Message) -> None:
         answered.append(message)
@@ -101,4 +101,4 @@ async def test_a_client_that_hangs_up_in_the_middle_of_its_body_is_let_go(caplog
     headers = [(b"authorization", bearer()["Authorization"].encode())]
     scope = {"type": "http", "method": "POST", "path": WATCHLIST, "query_string": b"", "headers": headers}
     await http_api(api_deps()).app(scope, receive, send)
-    assert (parts, answered, caplog.records) == ([], [], [])
+    assert (len(parts), answered, caplog.records) == (1, [], [])

@@ -1,6 +1,7 @@
 """A device's stream and its actor together, over real connections, on both event loops (see ../conftest.py)."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -311,3 +312,16 @@ async def test_a_client_that_is_gone_when_its_key_is_there_opens_nothing(start: 
     async with service.get():
         await service.next_joined()
     assert service.metrics.opened["stream"] == 1
+
+
+async def test_who_asks_and_hangs_up_at_once_is_nobodys_error(
+    service: Service, caplog: pytest.LogCaptureFixture
+) -> None:
+    for _ in range(20):
+        reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
+        writer.write(request())
+        writer.close()
+        async with asyncio.timeout(TIMEOUT_S):
+            while await reader.read(65_536):
+                pass
+    assert [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING] == []

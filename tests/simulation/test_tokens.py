@@ -2,7 +2,7 @@
 
 import pytest
 
-from simulation.node import SECRET, issue_token, simulated_authenticator, verified
+from simulation.tokens import SECRET, issue_token, simulated_authenticator, verified
 from transport.access.minting import mint
 from transport.errors import TokenRefused
 
