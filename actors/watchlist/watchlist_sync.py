@@ -54,6 +54,9 @@ CROWD: Final = 64
 """Collections in use at which those that nobody needs go at once, and not at the next sweep: a user may name thousands
 of lists in a second, and each takes 3 KB."""
 
+MAX_WAITING_HINTS: Final = 1_000
+"""So much of what other nodes say waits for a collection's head while the journal cannot be read: that has the rest."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -105,7 +108,7 @@ class WatchlistSync(SupervisedActor):
                     return
                 if concerned.waiting is None:
                     self._receive(message, concerned)
-                else:
+                elif len(concerned.waiting) < MAX_WAITING_HINTS or not isinstance(message, RemoteUpdate | HeadMoved):
                     concerned.waiting.append(message)
 
     def _concerned(self, message: OfCollection) -> CollectionSync | None:

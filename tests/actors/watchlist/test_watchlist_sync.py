@@ -46,7 +46,7 @@ from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.tracing import Span, Tracer
 from actors.watchlist.deps import WatchlistDeps
-from actors.watchlist.watchlist_sync import CROWD, WatchlistSync
+from actors.watchlist.watchlist_sync import CROWD, MAX_WAITING_HINTS, WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, content
 from tests.fakes.devices import Devices
@@ -658,6 +658,20 @@ async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connectio
     await handled(loading)
     assert devices.told["b"][0].revision == 3
     assert others.commits() == []
+
+
+async def test_what_other_nodes_say_meanwhile_is_bounded_and_the_journal_has_the_rest(
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    loading.tell(Join(others.devices.connection("b")))
+    for revision in range(1, MAX_WAITING_HINTS + 11):
+        loading.tell(remote(revision))
+    loading.tell(head(0))
+    await handled(loading)
+    assert others.relayed_revisions() == [*range(1, MAX_WAITING_HINTS)]  # and a connection waited with them
+    loading.tell(remote(MAX_WAITING_HINTS + 11))
+    await handled(loading)
+    assert [read.revision for read in others.reads()] == [MAX_WAITING_HINTS - 1]
 
 
 async def test_a_gap_that_cannot_be_read_is_tried_again(
