@@ -173,11 +173,15 @@ class Steps:
 
     def _choke_link(self) -> None:
         """Let a link take nothing until its node gives it up, before its device does."""
-        device, loop = self._any_device(), self._world.loop
-        connection = device.connection if device.is_open and not device.is_over_http else None
+        world, loop = self._world, self._world.loop
+        devices = [device for device in world.devices if not device.is_over_http]  # of a stream it would take longer
+        if not devices:
+            return
+        device = world.coverage.struck(self._rng.choice(devices))
+        connection = device.connection if device.is_open else None
         if connection is None or connection in self._choked or connection.server.is_lost:
             return
-        self._world.log.note(device.name, "takes nothing more of what it is sent")
+        world.log.note(device.name, "takes nothing more of what it is sent")
         connection.choke()
         self._choked[connection] = None
         self._chokes_end_s = loop.time() + GIVE_UP_S
