@@ -52,9 +52,11 @@ async def check_open_files(settings: Settings) -> Checked:
     """Compare the hard limit of open files, which the daemon raises its soft limit to, with ``max_connections``."""
     name = "open files"
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    fix = f"raise LimitNOFILE (ulimit -Hn), or lower {setting('max_connections')}"
+    if limit != resource.RLIM_INFINITY and limit < OTHER_FILES:
+        return Checked((failed(name, f"the limit is {limit}, and the daemon itself needs {OTHER_FILES}", fix),))
     if limit != resource.RLIM_INFINITY and limit < settings.max_connections + OTHER_FILES:
         detail = f"the limit is {limit}, and each of up to {settings.max_connections} connections needs one"
-        fix = f"raise LimitNOFILE (ulimit -Hn), or lower {setting('max_connections')}"
         return Checked((warning(name, detail, fix),))
     return Checked((ok(name, f"enough for {settings.max_connections} connections"),))
 
