@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import gc
 import shutil
+import signal
 import socket
 import sys
 from abc import ABC, abstractmethod
@@ -160,6 +161,11 @@ class NatsEngine(Engine):
         async with asyncio.timeout(TIMEOUT_S):
             while b"Server is ready" not in (line := await self._process.stderr.readline()):
                 assert line, "nats-server ended"
+
+    def reload(self) -> None:
+        """Let the server read its configuration again."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGHUP)
 
 
 class PubNubEngine(Engine):

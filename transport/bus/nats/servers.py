@@ -13,6 +13,8 @@ class NatsSettings(Struct, frozen=True, kw_only=True):
     """``nats://`` or ``tls://``, with ``user:password@`` or ``token@`` if needed; commas between several servers."""
     retry_s: float = 2.0
     """Between two attempts, varied by up to a fifth; attempts never end."""
+    denied_pause_s: float = 30.0
+    """From a denial of one subject to the next connection, which asks for all of them; the others work until then."""
     request_timeout_s: float = 2.0
     """For connecting, and for the server's confirmation of a message."""
     ping_interval_s: float = 10.0

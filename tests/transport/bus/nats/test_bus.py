@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,33 @@ async def test_a_denied_subject_is_called_what_it_is(nats_engine: Any, denying: 
     bus, _ = await nats_engine.node(url=f"nats://a:b@127.0.0.1:{nats_engine.port}")
     await bus.publish("u1", b"1")  # NATS takes it and complains later
     await until(lambda: "access denied" in (bus.status() or ""))
+
+
+@pytest.mark.parametrize("denied", ["publish", "subscribe"])
+async def test_what_was_denied_works_when_it_is_allowed(
+    nats_engine: Any, tmp_path: Path, until: Until, denied: str
+) -> None:
+    path = tmp_path / "nats.conf"
+    users = 'authorization {{ users = [{{ user: "a", password: "b", permissions: {{ {} }} }}] }}'
+    path.write_text(users.format(f'{denied}: {{ deny: "user.u1.sync" }}'))
+    await nats_engine.stop()
+    await nats_engine.resume("-c", str(path))
+    url = f"nats://a:b@127.0.0.1:{nats_engine.port}"
+    soon = {"denied_pause_s": 0.1, "retry_s": 2 * TIMEOUT_S}  # the connection works: none waits for the next
+    bus, inbox = await nats_engine.node("u1", url=url, **soon)
+    sender, _ = await nats_engine.node(url=url, **soon)
+    deprived = sender if denied == "publish" else bus
+    await sender.publish("u1", b"1")
+    await until(lambda: "access denied" in (deprived.status() or ""))
+    path.write_text(users.format(""))
+    nats_engine.reload()
+    async with asyncio.timeout(TIMEOUT_S):
+        while deprived.status() is not None or inbox.messages.empty():
+            with contextlib.suppress(BusUnavailable):
+                await sender.publish("u1", b"2")
+            await asyncio.sleep(0.05)
+    while not inbox.messages.empty():
+        assert await inbox.message() == ("u1", 2)
 
 
 async def test_a_server_that_falls_silent_is_found_by_the_next_publish(nats_engine: Any, pipe: Any) -> None:
