@@ -88,7 +88,9 @@ def bind(settings: Settings) -> socket.socket:
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((settings.host, settings.port))
+        # Resolved first: bind() itself forgets the zone of a link-local address.
+        found = socket.getaddrinfo(settings.host, settings.port, listener.family, listener.type)
+        listener.bind(found[0][4])
     except (OSError, UnicodeError) as error:  # the latter of a name that no host can have
         listener.close()
         reason = getattr(error, "strerror", None) or error

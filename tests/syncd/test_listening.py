@@ -35,6 +35,12 @@ def test_an_address_that_cannot_be_had_is_refused_by_its_settings(host: str) -> 
         bind(Settings(host=host))
 
 
+def test_a_zone_of_an_address_is_one_of_this_machine() -> None:
+    zone = socket.if_nameindex()[0][1]
+    with pytest.raises(SettingsError, match=r"Cannot assign requested address$"):  # without its zone: Invalid argument
+        bind(Settings(host=f"fe80::5ec:d0ff:fe12:3456%{zone}", port=0))
+
+
 @pytest.mark.parametrize("host", ["a..b", "x" * 64])
 def test_a_host_that_cannot_be_is_told(host: str) -> None:
     with pytest.raises(SettingsError, match=f"^--host {host} --port 0: "):
