@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar, assert_never
@@ -10,6 +9,7 @@ from typing import Any, Final, TypeVar, assert_never
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.refusals import Refusals
+from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.messages.collections import kind_of, line_of
 from actors.messages.devices import FindDevices, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
@@ -30,9 +30,6 @@ from actors.ports import StoreClient
 
 MAX_UNDER_WAY: Final = 4
 """Reads handed to the store at once, so that it need not wait for the event loop between two; one while it fails."""
-
-MAX_WAITING_OF_USER: Final = 128
-"""Reads of one user that wait for their turn; each costs memory, and a page of 1,000 items some milliseconds."""
 
 MAX_SHARING: Final = 500
 """Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
@@ -63,10 +60,7 @@ class ReadTurns:
         self._metrics = metrics
         self._refusals = refusals
         self._under_way: set[asyncio.Future[Any]] = set()
-        self._turns: deque[str] = deque()
-        """The users who have asked and have no read under way."""
-        self._waiting: dict[str, deque[Read]] = {}
-        """User -> what has not begun; an empty one while the user's last read is under way."""
+        self._turns: UserTurns[Read] = UserTurns()
         self._heads: list[LoadHeads] = []
         self._are_heads_under_way = False
 
@@ -77,13 +71,7 @@ class ReadTurns:
 
     def add(self, message: Read) -> None:
         """Take ``message`` in; ``send`` begins it when its turn comes."""
-        waiting = self._waiting.get(message.user_id)
-        if waiting is None:
-            self._waiting[message.user_id] = deque((message,))
-            self._turns.append(message.user_id)
-        elif len(waiting) < MAX_WAITING_OF_USER:
-            waiting.append(message)
-        else:
+        if not self._turns.add(message):
             self._metrics.reads_refused += 1
             tell_answer(message.reply_to, _TOO_MANY, self._metrics)
 
@@ -97,7 +85,7 @@ class ReadTurns:
             self._send_heads()
         limit = MAX_UNDER_WAY if self._metrics.unreadable is None else 1
         while self._turns and len(self._under_way) < limit:
-            self._send_read(self._waiting[self._turns.popleft()].popleft())
+            self._send_read(self._turns.begin())
 
     def _send_heads(self) -> None:
         asked, self._heads = self._heads[:MAX_SHARING], self._heads[MAX_SHARING:]
@@ -143,10 +131,7 @@ class ReadTurns:
     def _finish_read(self, message: Read, found: asyncio.Future[Any]) -> None:
         self._under_way.remove(found)
         answer = self._result(found)
-        if self._waiting[message.user_id]:
-            self._turns.append(message.user_id)
-        else:
-            del self._waiting[message.user_id]
+        self._turns.end(message)
         self.send()
         tell_answer(message.reply_to, answer, self._metrics)
 
@@ -177,12 +162,7 @@ class ReadTurns:
 
     def _refuse_waiting(self) -> None:
         heads, self._heads = self._heads, []
-        reads = [message for waiting in self._waiting.values() for message in waiting]
-        for waiting in self._waiting.values():
-            waiting.clear()
-        for user_id in self._turns:
-            del self._waiting[user_id]
-        self._turns.clear()
+        reads = self._turns.clear()
         for asked in heads:
             tell_answer(asked.reply_to, HeadsLoaded(None), self._metrics)
         for message in reads:

@@ -5,7 +5,8 @@ from typing import Any
 
 from actors.errors import StoreUnavailable
 from actors.journal.journal import Journal
-from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY, MAX_WAITING_OF_USER
+from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY
+from actors.journal.user_turns import MAX_WAITING_OF_USER
 from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import Changes, Head, HeadsLoaded, LoadHeads, Page, PageExpired, ReadChanges, ReadPage
