@@ -13,6 +13,7 @@ from msgspec import Struct, structs
 from actors.errors import StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
+from actors.messages.collections import parts_of
 from actors.messages.journal import Commit, Committed, Outcome, Settled, Status
 from actors.messages.store import BatchCommitted, CommitBatch
 from actors.metrics import JournalMetrics
@@ -24,6 +25,9 @@ MAX_BATCH: Final = 128
 
 MIN_BATCH: Final = 8
 """So few are not divided: a transaction of its own would cost them more than the wait."""
+
+MAX_GATHERED_OF_USER: Final = 2 * MAX_BATCH
+"""Commits of one user that others wait behind: a bulk, or a flood, is two batches at a time."""
 
 MAX_UNDER_WAY: Final = 2
 """Transactions handed to the store at once, so that it need not wait for the event loop between two."""
@@ -51,6 +55,7 @@ class _Pending(Struct, frozen=True, eq=False):
 
     commit: Commit
     before: _Before
+    user_id: str
 
     @property
     def line(self) -> str:
@@ -89,6 +94,10 @@ class GroupCommit:
         self._metrics = metrics
         self._writability = writability
         self._gathered: list[_Pending] = []
+        self._gathered_of: dict[str, int] = {}
+        """User -> how many are gathered, or under way; never 0."""
+        self._held: dict[str, deque[_Pending]] = {}
+        """User -> what is beyond ``MAX_GATHERED_OF_USER`` of these, never empty; gathered as those are answered."""
         self._halves: deque[Batch] = deque()
         """Of batches that raised; they go before what was gathered."""
         self._under_way: dict[asyncio.Future[BatchCommitted], _Transaction] = {}
@@ -104,8 +113,30 @@ class GroupCommit:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
         before = self._barriers[-1]
         before.unanswered += 1
+        user_id = parts_of(commit.operation.line)[0]
+        pending = _Pending(commit, before, user_id)
+        of_user = self._gathered_of.get(user_id, 0)
+        if of_user == MAX_GATHERED_OF_USER:
+            self._held.setdefault(user_id, deque()).append(pending)
+            return
+        self._gathered_of[user_id] = of_user + 1
         self._unanswered += 1
-        self._gathered.append(_Pending(commit, before))
+        self._gathered.append(pending)
+
+    def _release(self, batch: Batch) -> None:
+        """Gather what was held because of ``batch``, which is about to be answered: one for each of its user."""
+        gathered_of, held_of = self._gathered_of, self._held
+        for pending in batch:
+            user_id = pending.user_id
+            if held_of and (held := held_of.get(user_id)):
+                self._gathered.append(held.popleft())
+                self._unanswered += 1
+                if not held:
+                    del held_of[user_id]
+            elif of_user := gathered_of[user_id] - 1:
+                gathered_of[user_id] = of_user
+            else:
+                del gathered_of[user_id]
 
     def settle(self, reply_to: Tell[Settled]) -> None:
         """Tell ``reply_to`` once every commit added before is answered."""
@@ -148,9 +179,7 @@ class GroupCommit:
             done = committed.result()
         except StoreUnavailable as error:
             if transaction.is_in_outage:  # whoever waits would only wait for the same
-                batch = [*batch, *chain.from_iterable(self._halves), *self._gathered]
-                self._halves.clear()
-                self._gathered = []
+                batch = [*batch, *self._waiting()]
             self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
         except Exception as error:  # noqa: BLE001 - one operation must not take the others with it
@@ -161,8 +190,21 @@ class GroupCommit:
         else:
             self._note_committed(done)
             outcomes, epoch = done.outcomes, done.epoch
+        self._release(batch)
         self.send()  # the store works on while those of this batch are told
         self._answer(batch, outcomes, epoch)
+
+    def _waiting(self) -> Batch:
+        """Take back everything that is not under way."""
+        held = [*chain.from_iterable(self._held.values())]
+        for pending in held:
+            self._gathered_of[pending.user_id] += 1
+        self._unanswered += len(held)
+        self._held.clear()
+        waiting = [*chain.from_iterable(self._halves), *self._gathered, *held]
+        self._halves.clear()
+        self._gathered = []
+        return waiting
 
     def _refusal(self, error: Exception) -> Outcome:
         if isinstance(error, ValueRefused):  # final: the device drops its change

@@ -10,6 +10,7 @@ from pykka.messages import ProxyCall
 
 from actors.journal.journal import Journal
 from actors.messages.change import Change
+from actors.messages.collections import WATCHLIST, line_of
 from actors.messages.journal import (
     AnyOperation,
     Commit,
@@ -36,8 +37,16 @@ class Harness:
         self.answers: list[Any] = []
         self.ref: ActorRef[Journal] = Journal.start(self.client, self.metrics)
 
-    def commit(self, name: str, reply_to: Callable[[Committed], None] | None = None) -> None:
-        operation = Operation(line="ann", device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
+    def commit(
+        self,
+        name: str,
+        reply_to: Callable[[Committed], None] | None = None,
+        *,
+        user_id: str = "ann",
+        collection: str = WATCHLIST,
+    ) -> None:
+        line = line_of(user_id, collection)
+        operation = Operation(line=line, device_id=name, change=Change("add", content(1)), timestamp=CLOCK)
         self.ref.tell(Commit(operation, reply_to or self.answers.append))
 
     async def ask(self, message: Callable[[Callable[[Any], None]], Any]) -> Any:

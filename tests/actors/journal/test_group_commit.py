@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from actors.errors import StoreUnavailable, ValueRefused
-from actors.journal.group_commit import MAX_BATCH, MIN_BATCH, RETRY_AFTER_S, GroupCommit
+from actors.journal.group_commit import MAX_BATCH, MAX_GATHERED_OF_USER, MIN_BATCH, RETRY_AFTER_S, GroupCommit
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
 from actors.messages.change import Change
@@ -50,6 +50,39 @@ async def test_a_transaction_is_bounded(harness: Harness) -> None:
     gate.open()
     await harness.finish()
     assert list(map(len, harness.store.batches)) == [1, MAX_BATCH, MAX_BATCH, 1]
+
+
+async def test_nobody_waits_behind_more_of_one_user_than_a_bound_and_that_users_keep_their_order(
+    harness: Harness,
+) -> None:
+    gate = Gate(harness.store)
+    harness.commit("first")
+    await gate.entered()
+    for number in range(4 * MAX_GATHERED_OF_USER):
+        harness.commit(str(number), collection=("watchlist", "list:kids")[number % 2])
+    harness.commit("neighbour", user_id="bob")
+    gate.open()
+    await harness.finish()
+    written = [name for batch in harness.store.batches for name in batch]
+    assert written.index("neighbour") <= 2 * MAX_GATHERED_OF_USER
+    flood = [int(name) for name in written if name.isdecimal()]
+    assert [number for number in flood if number % 2] == list(range(1, 4 * MAX_GATHERED_OF_USER, 2))
+    assert [number for number in flood if not number % 2] == list(range(0, 4 * MAX_GATHERED_OF_USER, 2))
+    assert len(harness.statuses()) == len(written) == 4 * MAX_GATHERED_OF_USER + 2
+
+
+async def test_in_an_outage_whoever_was_held_back_is_answered_too(harness: Harness) -> None:
+    harness.store.fault = fail(StoreUnavailable("away"))
+    for number in range(3 * MAX_GATHERED_OF_USER):
+        harness.commit(str(number))
+    await harness.settled()
+    assert [status for status in harness.statuses() if status is not Status.REFUSED] == []
+    assert len(harness.statuses()) == 3 * MAX_GATHERED_OF_USER
+    assert harness.store.batches == []
+    harness.store.fault = lambda _: None
+    harness.commit("again")
+    await harness.settled()
+    assert harness.store.batches == [["again"]]
 
 
 async def test_everyone_is_answered_once_for_a_transaction_with_the_own_outcomes_in_order(harness: Harness) -> None:
