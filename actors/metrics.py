@@ -161,6 +161,8 @@ class JournalMetrics:
         """Reads that were handed to the store, by kind of collection; of slices and pages each is one."""
         self.reads_refused = 0
         """Because too many of the same user waited."""
+        self.list_edits_refused = 0
+        """Likewise."""
         self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})
         """Starts of a process in the place of one that was lost."""
 

@@ -69,9 +69,9 @@ class Journal(SupervisedActor):
                 self._reads.add(message)
             case PutList() | DeleteList():
                 self._commits.send()
-                self._list_edits.begin(message)
+                self._list_edits.add(message)
             case WritePresence():
-                self._list_edits.begin(message)
+                self._list_edits.write_presence(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)
             case Probe():

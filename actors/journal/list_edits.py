@@ -3,13 +3,14 @@
 import asyncio
 import logging
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
+from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.journal.writability import Writability
 from actors.messages.devices import WritePresence
-from actors.messages.failures import WriteFailed
+from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
@@ -18,8 +19,17 @@ from actors.ports import StoreClient
 logger = logging.getLogger(__name__)
 
 
+Edit = PutList | DeleteList
+
+MAX_UNDER_WAY: Final = 2
+"""Edits handed to the store at once: each is a transaction, before all commits that come later. One while it fails."""
+
+_UNAVAILABLE: Final = WriteFailed("the journal is unavailable")
+_TOO_MANY: Final = WriteRefused(f"{MAX_WAITING_OF_USER} edits of this user's lists wait already")
+
+
 class ListEdits:
-    """Part of the ``Journal``. Thread: the event loop.
+    """Part of the ``Journal``: one edit of each user at a time, users in turn. Thread: the event loop.
 
     Args:
         store: does them, behind the commits that it was handed before.
@@ -31,30 +41,63 @@ class ListEdits:
         self._store = store
         self._metrics = metrics
         self._writability = writability
-        self.under_way: set[asyncio.Future[Any]] = set()
+        self._turns: UserTurns[Edit] = UserTurns()
+        self._edits: set[asyncio.Future[Any]] = set()
+        self._presences: set[asyncio.Future[Any]] = set()
 
-    def begin(self, message: PutList | DeleteList | WritePresence) -> None:
-        """Hand ``message`` to the store."""
+    @property
+    def under_way(self) -> set[asyncio.Future[Any]]:
+        """The transactions under way."""
+        return self._edits | self._presences
+
+    def add(self, message: Edit) -> None:
+        """Take ``message`` in, and begin it when its turn comes."""
+        if self._turns.add(message):
+            self._send()
+        else:
+            self._metrics.list_edits_refused += 1
+            tell_answer(message.reply_to, _TOO_MANY, self._metrics)
+
+    def write_presence(self, message: WritePresence) -> None:
+        """Hand ``message`` to the store; whoever asks does so seldom."""
+        done: asyncio.Future[Any] = self._store.write(message.request)
+        self._presences.add(done)
+        done.add_done_callback(partial(self._finish_presence, message))
+
+    def _send(self) -> None:
+        limit = MAX_UNDER_WAY if self._metrics.unavailable is None else 1
+        while self._turns and len(self._edits) < limit:
+            self._begin(self._turns.begin())
+
+    def _begin(self, message: Edit) -> None:
         done: asyncio.Future[Any]
         match message:
             case PutList(user_id=user_id, list=list_id, name=name):
                 done = self._store.write(NameList(user_id, list_id, name))
             case DeleteList(user_id=user_id, list=list_id):
                 done = self._store.write(DropList(user_id, list_id))
-            case WritePresence(request=request):
-                done = self._store.write(request)
-        self.under_way.add(done)
-        done.add_done_callback(partial(self._finish, message))
+        self._edits.add(done)
+        done.add_done_callback(partial(self._finish, message, self._metrics.unavailable is not None))
 
-    def _finish(self, message: PutList | DeleteList | WritePresence, done: "asyncio.Future[Any]") -> None:
-        self.under_way.remove(done)
-        match self._result(message, done):
-            case ListDeleted(has_more=True):
-                self.begin(message)  # behind what was handed to the store meanwhile
-            case answer:
-                tell_answer(message.reply_to, answer, self._metrics)
+    def _finish(self, message: Edit, is_in_outage: bool, done: "asyncio.Future[Any]") -> None:
+        self._edits.remove(done)
+        answer = self._result(message, done)
+        is_to_go_on = isinstance(answer, ListDeleted) and answer.has_more
+        if is_to_go_on:
+            self._turns.put_back(message)  # behind what was handed to the store meanwhile, and behind other users
+        self._turns.end(message)
+        if is_in_outage and self._metrics.unavailable is not None:  # whoever waits would only wait for the same
+            for waiting in self._turns.clear():
+                tell_answer(waiting.reply_to, _UNAVAILABLE, self._metrics)
+        self._send()
+        if not is_to_go_on:
+            tell_answer(message.reply_to, answer, self._metrics)
 
-    def _result(self, message: PutList | DeleteList | WritePresence, done: asyncio.Future[Any]) -> Any:
+    def _finish_presence(self, message: WritePresence, done: "asyncio.Future[Any]") -> None:
+        self._presences.remove(done)
+        tell_answer(message.reply_to, self._result(message, done), self._metrics)
+
+    def _result(self, message: Edit | WritePresence, done: asyncio.Future[Any]) -> Any:
         try:
             answer = done.result()
         except StoreUnavailable as error:
@@ -67,4 +110,4 @@ class ListEdits:
         else:
             self._writability.note_success()
             return answer
-        return WriteFailed("the journal is unavailable")
+        return _UNAVAILABLE

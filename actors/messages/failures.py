@@ -17,3 +17,7 @@ class WriteFailed(Struct, frozen=True):
     """The store could not do it now; ``reason`` for the 503."""
 
     reason: str
+
+
+class WriteRefused(WriteFailed, frozen=True):
+    """Too many writes of this user wait already; ``reason`` names the bound."""

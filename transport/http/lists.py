@@ -7,10 +7,11 @@ import msgspec
 from starlette.responses import Response
 
 from actors.messages.channel import HeadMoved
-from actors.messages.failures import WriteFailed
+from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
+from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.answers import ListsResponse, NamedList, json_body, json_response
 from transport.http.app import HttpRequest
@@ -73,6 +74,8 @@ class ListRoutes:
 
     async def _done(self, pending: LoopFuture[A | WriteFailed]) -> A:
         done = await with_deadline(pending, self._deps.answer_timeout_s)
+        if isinstance(done, WriteRefused):
+            raise too_many(f"{done.reason}.", RETRY_AFTER_S)
         if isinstance(done, WriteFailed):
             raise unavailable(done.reason, RETRY_AFTER_S)
         return done

@@ -6,9 +6,11 @@ from pykka import ActorRef
 
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
 from actors.journal.journal import Journal
+from actors.journal.list_edits import MAX_UNDER_WAY
+from actors.journal.user_turns import MAX_WAITING_OF_USER
 from actors.messages.change import Change
 from actors.messages.devices import NotePresence, PresenceNoted, WritePresence
-from actors.messages.failures import WriteFailed
+from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.journal import Commit, Operation
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
 from actors.messages.store import CommitBatch, DropList, NameList
@@ -26,13 +28,51 @@ async def test_an_edit_is_handed_on_and_its_answer_back(started: Started) -> Non
     store, answers = StoreByHand(), list[Any]()
     ref = journal(started, store, JournalMetrics())
     ref.tell(PutList("ann", "kids", "Kids", answers.append))
-    ref.tell(DeleteList("ann", "kids", answers.append))
+    ref.tell(DeleteList("bob", "kids", answers.append))
     await handled(ref)
-    assert [request for request, _ in store.asked] == [NameList("ann", "kids", "Kids"), DropList("ann", "kids")]
+    assert [request for request, _ in store.asked] == [NameList("ann", "kids", "Kids"), DropList("bob", "kids")]
     store.asked[0][1].set_result(ListPut(is_new=True))
     store.asked[1][1].set_result(ListDeleted(7))
     await handled(ref)
     assert answers == [ListPut(is_new=True), ListDeleted(7)]
+
+
+async def test_users_take_turns_however_many_edits_one_of_them_asks_for(started: Started) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = journal(started, store, JournalMetrics())
+    for number in range(3):
+        ref.tell(PutList("ann", f"l{number}", "", answers.append))
+    for user_id in ("bob", "cid"):
+        ref.tell(PutList(user_id, "kids", "", answers.append))
+    await handled(ref)
+    done = 0
+    while done < len(store.asked):
+        assert len(store.asked) - done <= MAX_UNDER_WAY
+        store.asked[done][1].set_result(ListPut())
+        done += 1
+        await handled(ref)
+    asked = [(request.user_id, request.list) for request, _ in store.asked]
+    assert asked == [("ann", "l0"), ("bob", "kids"), ("cid", "kids"), ("ann", "l1"), ("ann", "l2")]
+    assert answers == [ListPut()] * 5
+
+
+async def test_more_edits_of_a_user_than_may_wait_are_refused_by_name(started: Started) -> None:
+    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
+    ref = journal(started, store, metrics)
+    for _ in range(MAX_WAITING_OF_USER + 2):
+        ref.tell(PutList("ann", "kids", "", answers.append))
+    ref.tell(PutList("bob", "kids", "", answers.append))
+    await handled(ref)
+    assert answers == [WriteRefused(f"{MAX_WAITING_OF_USER} edits of this user's lists wait already")]
+    assert metrics.list_edits_refused == 1
+    assert [request.user_id for request, _ in store.asked] == ["ann", "bob"]
+    for _, answer in store.asked:
+        answer.set_exception(StoreUnavailable("away"))
+    await handled(ref)
+    store.asked[-1][1].set_exception(StoreUnavailable("away still"))
+    await handled(ref)
+    assert len(store.asked) == 3  # one was tried in the outage; the others were not made to wait
+    assert answers[1:] == [WriteFailed("the journal is unavailable")] * (MAX_WAITING_OF_USER + 2)
 
 
 async def test_a_long_list_is_deleted_behind_what_came_between_its_parts(started: Started) -> None:

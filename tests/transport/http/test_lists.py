@@ -7,7 +7,7 @@ import aiohttp
 import pytest
 
 from actors.messages.channel import HeadMoved
-from actors.messages.failures import ReadFailed, WriteFailed
+from actors.messages.failures import ReadFailed, WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, ReadLists
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.transport.http.lone_api import api_deps, client
@@ -103,6 +103,8 @@ async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
                 reply(ReadFailed("it is away"))
             case PutList(list="full", reply_to=put):
                 put(ListPut(problem="list: there are 100 lists"))
+            case PutList(list="many", reply_to=put):
+                put(WriteRefused("128 edits of this user's lists wait already"))
             case PutList(reply_to=put):
                 put(WriteFailed("it is away"))
             case DeleteList(reply_to=deleted):
@@ -117,6 +119,10 @@ async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
         assert (await http.put(f"{LISTS}/kids", json={"name": "K"}, headers=bearer(user))).status_code == 503
         full = await http.put(f"{LISTS}/full", json={"name": "K"}, headers=bearer(user))
         assert (full.status_code, full.json()["code"], full.json()["field"]) == (409, "quota_exceeded", "list")
+        many = await http.put(f"{LISTS}/many", json={"name": "K"}, headers=bearer(user))
+        assert (many.status_code, many.json()["code"]) == (429, "quota_exceeded")
+        assert "wait already" in many.json()["detail"]
+        assert int(many.headers["retry-after"]) > 0
         assert (await http.delete(f"{LISTS}/kids", headers=bearer(user))).status_code == 204
         assert (await http.get(f"{LISTS}/kids/more", headers=bearer(user))).status_code == 404
         assert (await http.patch(f"{LISTS}/kids", headers=bearer(user))).headers["allow"] == (
