@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -28,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 MAX_PUBLISHING = 200
 """Publishes under way at once; the sender of one more is asked to try again."""
+MAX_PUBLISHING_OF_USER = 20
+"""Of one user among them: while the bus is slow nobody takes all of them."""
 
 
 class DeviceCommandsDeps(Struct, frozen=True, eq=False, kw_only=True):
@@ -59,6 +63,8 @@ class DeviceCommands(SupervisedActor):
         self._deps = deps
         self._freshness = Freshness(MAX_COMMAND_AGE_MS)
         self._publishing: set[asyncio.Task[None]] = set()
+        self._publishing_of: Counter[str] = Counter()
+        """User -> how many of these, never 0."""
 
     def on_receive(self, message: DeviceCommandsMessage) -> None:
         """Take one message."""
@@ -109,13 +115,23 @@ class DeviceCommands(SupervisedActor):
             self._answer(send, "not_listening" if nodes else "device_offline")
 
     def _publish(self, send: SendCommand, *, is_here: bool) -> None:
+        if self._publishing_of[send.user_id] >= MAX_PUBLISHING_OF_USER:
+            self._answer(send, "sent" if is_here else "too_many")
+            return
         if len(self._publishing) >= MAX_PUBLISHING:
             self._answer(send, "sent" if is_here else "bus_unavailable")
             return
         payload = self._deps.encode(send.user_id, self._outgoing(send.command))
         task = asyncio.get_running_loop().create_task(self._carry(send, payload, is_here=is_here))
         self._publishing.add(task)
-        task.add_done_callback(self._publishing.discard)
+        self._publishing_of[send.user_id] += 1
+        task.add_done_callback(partial(self._published, send.user_id))
+
+    def _published(self, user_id: str, task: asyncio.Task[None]) -> None:
+        self._publishing.discard(task)
+        self._publishing_of[user_id] -= 1
+        if not self._publishing_of[user_id]:
+            del self._publishing_of[user_id]
 
     async def _carry(self, send: SendCommand, payload: bytes, *, is_here: bool) -> None:
         try:

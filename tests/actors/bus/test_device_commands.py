@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 from pykka import ActorRef
 
-from actors.bus.device_commands import MAX_PUBLISHING, DeviceCommands, DeviceCommandsDeps
+from actors.bus.device_commands import MAX_PUBLISHING, MAX_PUBLISHING_OF_USER, DeviceCommands, DeviceCommandsDeps
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.bus import RemoteCommand
 from actors.messages.channel import ChannelCommand, PubNubDeviceCommand
@@ -68,11 +68,11 @@ class Wired:
         await self._handled(self.ref)
 
     async def send(
-        self, connections: int, found: Devices | ReadFailed, command: DeviceCommand = SEEK
+        self, connections: int, found: Devices | ReadFailed, command: DeviceCommand = SEEK, user_id: str = "ann"
     ) -> list[CommandOutcome]:
         """Send a command whose device has so many connections here, and return where its answer will be."""
         outcomes: list[CommandOutcome] = []
-        await self.tell(SendCommand("ann", command, outcomes.append))
+        await self.tell(SendCommand(user_id, command, outcomes.append))
         self.shown[-1].reply_to(connections)
         await self._handled(self.ref)
         self.reads[-1].reply_to(found)
@@ -171,10 +171,22 @@ async def test_a_bus_that_does_not_take_it_is_no_reason_to_wait(
 
 
 async def test_a_bus_that_does_not_answer_is_given_so_many(wired: Wired) -> None:
-    for _ in range(MAX_PUBLISHING):
-        assert await wired.send(0, known("b")) == []
+    for number in range(MAX_PUBLISHING):
+        assert await wired.send(0, known("b"), user_id=f"u{number}") == []
     assert await wired.send(0, known("b")) == ["bus_unavailable"]
     assert await wired.send(1, known("b")) == ["sent"]
+
+
+async def test_one_user_does_not_take_all_that_a_slow_bus_is_given(wired: Wired) -> None:
+    for _ in range(MAX_PUBLISHING_OF_USER):
+        assert await wired.send(0, known("b")) == []
+    assert await wired.send(0, known("b")) == ["too_many"]
+    assert await wired.send(1, known("b")) == ["sent"]
+    assert await wired.send(0, known("b"), user_id="bob") == []
+    _, _, answer = await wired.bus.next_call()
+    answer.set_result(None)
+    await _until(lambda: wired.metrics.outcomes["other", "sent"] == 2)
+    assert await wired.send(0, known("b")) == []  # there is room again
 
 
 async def test_a_command_of_another_node_is_shown_here_once(wired: Wired) -> None:
