@@ -20,8 +20,10 @@ UNIX: Final = "unix"
 """Names whoever connects to a unix socket."""
 
 _SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
-_ELEMENT: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
-_PAIR: Final = re.compile(r'(\w+)=(?:"((?:[^"\\]|\\.)*)"|([^;,"\s]*))')
+# What is quoted and never ends goes to the end, and a name begins where a word does: who finds neither looks once, not
+# again from each character.
+_ELEMENT: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])+')
+_PAIR: Final = re.compile(r'\b(\w+)=(?:"((?:[^"\\]|\\.)*)"|"(?:[^"\\]|\\.)*\\?\Z|([^;,"\s]*))')
 _MAX_LENGTH: Final = 2048
 """Of ``Forwarded``: longer ones are passed over."""
 
