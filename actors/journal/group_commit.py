@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from itertools import chain
@@ -55,16 +55,12 @@ class _Pending(Struct, frozen=True, eq=False):
 
     commit: Commit
     before: _Before
+    user_id: str
 
     @property
     def line(self) -> str:
         """What it changes."""
         return self.commit.operation.line
-
-    @property
-    def user_id(self) -> str:
-        """Whose that is."""
-        return parts_of(self.commit.operation.line)[0]
 
 
 Batch = Sequence[_Pending]
@@ -98,8 +94,8 @@ class GroupCommit:
         self._metrics = metrics
         self._writability = writability
         self._gathered: list[_Pending] = []
-        self._gathered_of: Counter[str] = Counter()
-        """User -> how many are gathered, or under way."""
+        self._gathered_of: dict[str, int] = {}
+        """User -> how many are gathered, or under way; never 0."""
         self._held: dict[str, deque[_Pending]] = {}
         """User -> what is beyond ``MAX_GATHERED_OF_USER`` of these, never empty; gathered as those are answered."""
         self._halves: deque[Batch] = deque()
@@ -117,29 +113,30 @@ class GroupCommit:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
         before = self._barriers[-1]
         before.unanswered += 1
-        pending = _Pending(commit, before)
-        user_id = pending.user_id
-        if self._gathered_of[user_id] < MAX_GATHERED_OF_USER:
-            self._gather(user_id, pending)
-        else:
+        user_id = parts_of(commit.operation.line)[0]
+        pending = _Pending(commit, before, user_id)
+        of_user = self._gathered_of.get(user_id, 0)
+        if of_user >= MAX_GATHERED_OF_USER:
             self._held.setdefault(user_id, deque()).append(pending)
-
-    def _gather(self, user_id: str, pending: _Pending) -> None:
-        self._gathered_of[user_id] += 1
+            return
+        self._gathered_of[user_id] = of_user + 1
         self._unanswered += 1
         self._gathered.append(pending)
 
     def _release(self, batch: Batch) -> None:
-        """Gather what was held because of ``batch``, which is about to be answered."""
+        """Gather what was held because of ``batch``, which is about to be answered: one for each of its user."""
+        gathered_of, held_of = self._gathered_of, self._held
         for pending in batch:
             user_id = pending.user_id
-            self._gathered_of[user_id] -= 1
-            if held := self._held.get(user_id):
-                self._gather(user_id, held.popleft())
+            if held_of and (held := held_of.get(user_id)):
+                self._gathered.append(held.popleft())
+                self._unanswered += 1
                 if not held:
-                    del self._held[user_id]
-            elif not self._gathered_of[user_id]:
-                del self._gathered_of[user_id]
+                    del held_of[user_id]
+            elif of_user := gathered_of[user_id] - 1:
+                gathered_of[user_id] = of_user
+            else:
+                del gathered_of[user_id]
 
     def settle(self, reply_to: Tell[Settled]) -> None:
         """Tell ``reply_to`` once every commit added before is answered."""
@@ -204,17 +201,18 @@ class GroupCommit:
         def is_given_up(pending: _Pending) -> bool:
             return lines is None or pending.line in lines
 
-        for user_id, held in list(self._held.items()):
-            kept = deque(pending for pending in held if not is_given_up(pending))
-            for pending in filter(is_given_up, held):
-                self._gather(user_id, pending)
-            self._held[user_id] = kept
-            if not kept:
-                del self._held[user_id]
-        given_up = [pending for pending in chain(*self._halves, self._gathered) if is_given_up(pending)]
-        halves = [[pending for pending in half if not is_given_up(pending)] for half in self._halves]
-        self._halves = deque(filter(None, halves))
-        self._gathered = [pending for pending in self._gathered if not is_given_up(pending)]
+        def is_kept(pending: _Pending) -> bool:
+            return not is_given_up(pending)
+
+        held = list(filter(is_given_up, chain.from_iterable(self._held.values())))
+        for pending in held:
+            self._gathered_of[pending.user_id] += 1
+        self._unanswered += len(held)
+        given_up = [*filter(is_given_up, chain(*self._halves, self._gathered)), *held]
+        self._gathered = list(filter(is_kept, self._gathered))
+        self._halves = deque(half for batch in self._halves if (half := list(filter(is_kept, batch))))
+        kept = {user_id: deque(filter(is_kept, held)) for user_id, held in self._held.items()}
+        self._held = {user_id: held for user_id, held in kept.items() if held}
         return given_up
 
     def _refusal(self, error: Exception) -> Outcome:

@@ -31,8 +31,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     try:
         with journal_lock(chosen):
             before = schema_version(url)
-            upgrade = renew_epoch if arguments.renew_epoch else migrate
-            upgrade(url)
+            _upgrade(url, renews_epoch=arguments.renew_epoch)
             print(f"schema: {before or 'none'} -> {schema_version(url)}")
     except (StoreUnavailable, SchemaTooNew) as error:
         raise CommandError(str(error)) from None
@@ -41,3 +40,10 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     except ImportError as error:
         raise ExtraMissing("--database-url", "postgresql", error) from None
     return 0
+
+
+def _upgrade(url: str, *, renews_epoch: bool) -> None:
+    try:
+        (renew_epoch if renews_epoch else migrate)(url)
+    except OSError as error:  # the high-water mark's
+        raise CommandError(str(error)) from None

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from syncd.checks.host import check_address, check_directory, check_open_files
+from syncd.checks.host import OTHER_FILES, check_address, check_directory, check_open_files
 from syncd.listening import bind
 from syncd.settings import Settings
 from tests.daemon import SECRET, DaemonProcess, StartDaemon
@@ -59,6 +59,10 @@ def test_too_few_open_files_are_a_warning(tmp_path: Path) -> None:
     assert "LimitNOFILE" in fix
     few = Report("--data-dir", str(tmp_path), "--max-connections", "100", limits=limited(resource.RLIMIT_NOFILE, 256))
     assert few.the("open files")[0] == "ok"
+    fewer = Report("--data-dir", str(tmp_path), limits=limited(resource.RLIMIT_NOFILE, OTHER_FILES - 1))
+    status, detail, fix = fewer.the("open files")
+    assert (status, detail) == ("failed", f"the limit is {OTHER_FILES - 1}, and the daemon itself needs {OTHER_FILES}")
+    assert "LimitNOFILE" in fix
 
 
 async def test_little_room_on_the_disk_is_a_warning(tmp_path: Path) -> None:

@@ -42,3 +42,12 @@ def test_a_database_that_is_not_there_is_told() -> None:
     done = syncd("migrate", "--database-url", "postgresql://x@127.0.0.1:9/x")
     assert done.returncode == 1
     assert done.stderr.startswith("syncd migrate: postgresql: ")
+
+
+def test_a_high_water_mark_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    syncd("migrate", "--data-dir", str(tmp_path))
+    (tmp_path / "journal.db.high-water").mkdir()  # modes would not bind root
+    done = syncd("migrate", "--data-dir", str(tmp_path), "--renew-epoch")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("syncd migrate: [Errno 21] Is a directory: ")
+    assert "Traceback" not in done.stderr

@@ -59,6 +59,8 @@ class NatsBus:
         self._is_closed = False
         self._dropped: asyncio.TimerHandle | None = None
         self._denied: asyncio.TimerHandle | None = None
+        self._is_renewed = False
+        """The connection works and is ended for the sake of what was denied: the next one need not wait."""
         self._reconnects = 0
         self._drops = 0
         self._malformed = 0
@@ -154,6 +156,9 @@ class NatsBus:
             await end(ending)
             await self._release(client)
             self._ended = asyncio.Event()
+            if self._is_renewed:
+                self._is_renewed = False
+                continue
             if not self._is_closed:
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._settings.retry_s * random.uniform(0.8, 1.2)):  # noqa: S311 - jitter
@@ -306,7 +311,11 @@ class NatsBus:
             self._latest_error = f"access denied: {self._latest_error}"
             self._interrupted(self._latest_error)
             if self._denied is None:  # nobody says when it is allowed, and what was denied is not asked for again
-                self._denied = asyncio.get_running_loop().call_later(self._settings.denied_pause_s, self._ended.set)
+                self._denied = asyncio.get_running_loop().call_later(self._settings.denied_pause_s, self._renew)
+
+    def _renew(self) -> None:
+        self._is_renewed = True
+        self._ended.set()
 
     def _report_drops(self) -> None:
         self._dropped = None

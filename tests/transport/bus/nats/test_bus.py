@@ -90,8 +90,9 @@ async def test_what_was_denied_works_when_it_is_allowed(
     await nats_engine.stop()
     await nats_engine.resume("-c", str(path))
     url = f"nats://a:b@127.0.0.1:{nats_engine.port}"
-    bus, inbox = await nats_engine.node("u1", url=url, denied_pause_s=0.1)
-    sender, _ = await nats_engine.node(url=url, denied_pause_s=0.1)
+    soon = {"denied_pause_s": 0.1, "retry_s": 2 * TIMEOUT_S}  # the connection works: none waits for the next
+    bus, inbox = await nats_engine.node("u1", url=url, **soon)
+    sender, _ = await nats_engine.node(url=url, **soon)
     deprived = sender if denied == "publish" else bus
     await sender.publish("u1", b"1")
     await until(lambda: "access denied" in (deprived.status() or ""))
