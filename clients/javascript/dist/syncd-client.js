@@ -3336,7 +3336,7 @@ var BrowserTabs = class {
     this.#name = name;
     this.#channel = globalThis.BroadcastChannel === void 0 ? null : new BroadcastChannel(name);
     if (this.#channel === null) return;
-    this.#locks = navigator.locks;
+    this.#locks = globalThis.navigator?.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
   }
   get canTell() {

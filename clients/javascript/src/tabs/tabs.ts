@@ -55,7 +55,7 @@ export class BrowserTabs<Message> implements Tabs<Message> {
     this.#name = name;
     this.#channel = globalThis.BroadcastChannel === undefined ? null : new BroadcastChannel(name);
     if (this.#channel === null) return;
-    this.#locks = navigator.locks;
+    this.#locks = globalThis.navigator?.locks;
     this.#channel.onmessage = (event: MessageEvent<Message>) => onMessage(event.data);
   }
 

@@ -35,3 +35,20 @@ test("without a BroadcastChannel a tab leads at first, and gets it back only whi
   tabs.tell("is told to nobody");
   tabs.close();
 });
+
+test("where there is a BroadcastChannel and no navigator, as in Node 20, a tab leads at once", (context) => {
+  const { navigator } = globalThis;
+  Object.defineProperty(globalThis, "navigator", { value: undefined, configurable: true, writable: true });
+  context.after(() => Object.defineProperty(globalThis, "navigator", { value: navigator, configurable: true }));
+  Object.assign(globalThis, { BroadcastChannel });
+  const tabs = new BrowserTabs<string>("syncd/ann", () => undefined);
+  let isGranted = false;
+  tabs.lead(
+    () => {
+      isGranted = true;
+    },
+    () => assert.fail("nobody takes it"),
+  );
+  assert.deepEqual([tabs.canTell, isGranted], [true, true]);
+  tabs.close();
+});
