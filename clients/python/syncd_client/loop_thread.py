@@ -4,7 +4,9 @@ import asyncio
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
 
 T = TypeVar("T")
@@ -42,7 +44,8 @@ class LoopThread:
         self._process_id = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """May be taken again by a thread that holds it, for ``run``."""
         self._is_stopped = False
         """Whether nothing may be put on the loop any more: it would never run."""
         self._thread = threading.Thread(target=self._serve, name="syncd-client", daemon=True)
@@ -61,10 +64,45 @@ class LoopThread:
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
         """Return what ``coroutine`` does on the loop; it is cancelled if the caller is interrupted.
 
+        A handler of signals may call it in the midst of a call of its thread. So the answer comes by a queue, which may
+        be entered again, and not by a future of ``concurrent.futures``, whose lock the thread may hold.
+
         Raises:
             TimeoutError: after ``timeout_s``.
             RuntimeError: the loop was stopped before, or runs in another process.
         """
+        done = SimpleQueue[asyncio.Task[T]]()
+        cancel = self._start(coroutine, done.put)
+        try:
+            task = done.get(timeout=None if timeout_s is None else max(timeout_s, 0))
+        except BaseException as error:
+            with suppress(RuntimeError):  # the loop is closed: all that ran on it was cancelled
+                self._loop.call_soon_threadsafe(cancel)
+            if isinstance(error, Empty):
+                raise TimeoutError from None
+            raise
+        try:
+            return task.result()
+        except asyncio.CancelledError:
+            raise RuntimeError("the client was closed meanwhile") from None
+
+    def _start(
+        self, coroutine: Coroutine[Any, Any, T], on_done: Callable[[asyncio.Task[T]], None]
+    ) -> Callable[[], None]:
+        """Have ``coroutine`` run, and ``on_done`` called behind it; returns what cancels it, on the loop.
+
+        Raises:
+            RuntimeError: as ``run``.
+        """
+        tasks: list[asyncio.Task[T]] = []
+
+        def start() -> None:
+            tasks.append(self._loop.create_task(coroutine))
+            tasks[0].add_done_callback(on_done)
+
+        def cancel() -> None:
+            tasks[0].cancel()
+
         if self.is_of_parent:
             coroutine.close()
             raise RuntimeError("the client runs in the process that this one was forked from: make another one here")
@@ -72,13 +110,8 @@ class LoopThread:
             if self._is_stopped:
                 coroutine.close()
                 raise RuntimeError("the client was closed meanwhile")
-            future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        try:
-            return future.result(timeout_s)
-        except CancelledError:
-            raise RuntimeError("the client was closed meanwhile") from None
-        finally:
-            future.cancel()
+            self._loop.call_soon_threadsafe(start)
+        return cancel
 
     def stop(self, timeout_s: float | None = None) -> None:
         """End the loop with all that runs on it, and wait for that, up to ``timeout_s``."""

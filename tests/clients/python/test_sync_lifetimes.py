@@ -6,6 +6,7 @@ import textwrap
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import syncd_client
@@ -52,6 +53,52 @@ def test_a_listener_that_signs_in_or_closes_while_the_client_is_closed_is_told_a
         "sign_in: the client is being closed: await close() before",
         "close: a listener cannot wait for the thread that it runs on: call it on another one",
     ]
+
+
+def test_a_handler_of_signals_may_call_the_client_in_the_midst_of_a_call() -> None:
+    client = sync.Client(NOBODY)
+    queued: list[int] = []
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name == "call_soon_threadsafe":
+            sys.setprofile(None)
+            queued.append(client.queued)
+
+    def call() -> None:
+        sys.setprofile(interrupt)  # runs on this thread, as a handler of signals would: between two steps of a call
+        queued.append(client.queued)
+
+    calling = threading.Thread(target=call, daemon=True)
+    calling.start()
+    calling.join(TIMEOUT_S)
+    assert queued == [0, 0]
+    client.close()
+
+
+SIGNALS = """
+import signal, sys
+sys.path.insert(0, sys.argv[1])
+from syncd_client.sync import Client
+
+def look(*_):
+    client.queued
+    signal.setitimer(signal.ITIMER_REAL, 0.0003)
+
+with Client("http://127.0.0.1:1") as client:
+    signal.signal(signal.SIGALRM, look)
+    look()
+    for _ in range(5000):
+        client.queued
+    signal.setitimer(signal.ITIMER_REAL, 0)
+print("done")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there are no such signals")
+@pytest.mark.integration
+def test_handlers_of_signals_and_what_they_interrupt_get_their_answers() -> None:
+    done = run(SIGNALS)
+    assert (done.stdout, done.stderr) == ("done\n", "")
 
 
 def no_more_tokens() -> str:
