@@ -28,7 +28,8 @@ async def send(url: str, user_id: str, get_token: GetToken, method: str, body: b
         # No redirect is followed: it would carry the token to another place. The authorities are the system's.
         async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=_authorities()) as http:
             response = await http.request(method, url, content=body, headers=headers)
-    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError) as error:  # the last ones of a proxy's address
+    # The other ones are of a proxy's address, of the system's certificates, and of an interpreter that ends.
+    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError, OSError, RuntimeError) as error:
         reason = str(error) if isinstance(error, httpx.HTTPError) else ""
         raise RequestFailedError(f"not answered: {reason or type(error).__name__}") from error
     return Answer(response.status_code, response.headers.get("Content-Type"), response.content)
