@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from simulation.coverage import Pair, table
-from simulation.javascript_process import is_node_there
+from simulation.devices.javascript_process import is_node_there
 from simulation.life import Verdict
 from simulation.running import KEPT_SEEDS, Outcome, read_seeds, run_all, shrunk
 from simulation.shape import FAULTS, draw_shape, draw_small_shape

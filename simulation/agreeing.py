@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from simulation.commands import Sent
-from simulation.device import Device
-from simulation.http_attempt import HttpAttempt
-from simulation.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
-from simulation.list_users import SHARED
+from simulation.devices.device import Device
+from simulation.devices.http_attempt import HttpAttempt
+from simulation.judges.commands import Sent
+from simulation.judges.lines import DEVICES, PROGRESS, line_of, line_of_registers, named
+from simulation.judges.witness import Item
 from simulation.node import LOOK_S
-from simulation.operating import CLOSED_S
+from simulation.people.list_users import SHARED
+from simulation.people.operating import CLOSED_S
 from simulation.shape import FAULTS, OUTAGES, REFUSED, REVOKED
-from simulation.witness import Item
 from simulation.world import World
 
 CALM_S: Final = 180.0

@@ -4,9 +4,9 @@ from collections.abc import Callable
 from random import Random
 from typing import Final
 
-from simulation.device import Device
-from simulation.http_attempt import HttpAttempt
-from simulation.intermediary import REFUSALS, Intermediary
+from simulation.devices.device import Device
+from simulation.devices.http_attempt import HttpAttempt
+from simulation.outside.intermediary import REFUSALS, Intermediary
 from simulation.shape import BETWEEN, BUFFER, CUT, DOUBLE, REFUSED
 from simulation.world import World
 

@@ -6,11 +6,11 @@ from random import Random
 from msgspec import Struct
 
 from actors.messages.content_ids import ContentIdKind
-from simulation.event_log import EventLog
-from simulation.loop import SimulatedLoop
-from simulation.network import Network
+from simulation.clock.event_log import EventLog
+from simulation.clock.loop import SimulatedLoop
+from simulation.judges.witness import Witness
 from simulation.node import SimulatedNode
-from simulation.witness import Witness
+from simulation.outside.network import Network
 
 
 class ClientDeps(Struct, frozen=True, eq=False, kw_only=True):

@@ -12,8 +12,8 @@ from typing import Final, TypeVar
 from syncd_client.core.core import State
 from syncd_client.core.outputs import Transport
 
-from simulation.device import Device
-from simulation.lines import DEVICES, PROGRESS
+from simulation.devices.device import Device
+from simulation.judges.lines import DEVICES, PROGRESS
 from simulation.node import SimulatedNode
 
 Pair = tuple[str, str]

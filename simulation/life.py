@@ -18,19 +18,19 @@ from pykka import ActorRegistry
 from typing_extensions import override
 
 from simulation.agreeing import agree, be_told_online, come_back, leave_with_tokens, repeat
-from simulation.bus import LATE_S, BusFaults
+from simulation.clock.event_log import Event, EventLog
+from simulation.clock.loop import SimulatedLoop
+from simulation.clock.wall_clock import START_S
 from simulation.coverage import Pair
-from simulation.database import SimulatedDatabase, emptied_files
-from simulation.event_log import Event, EventLog
-from simulation.history import page, page_of_nodes, read_commits, user_of
-from simulation.lines import DEVICES, PROGRESS, line_of_registers, named
-from simulation.loop import SimulatedLoop
+from simulation.judges.history import page, page_of_nodes, read_commits, user_of
+from simulation.judges.lines import DEVICES, PROGRESS, line_of_registers, named
+from simulation.judges.oracle import judge
+from simulation.judges.registers import judge_registers, judge_words
 from simulation.node import BOOT_S
-from simulation.oracle import judge
-from simulation.registers import judge_registers, judge_words
+from simulation.outside.bus import LATE_S, BusFaults
+from simulation.outside.database import SimulatedDatabase, emptied_files
 from simulation.shape import BUFFER, Shape
 from simulation.steps import Steps
-from simulation.wall_clock import START_S
 from simulation.world import World
 from storage.journal.history import HistoryLimits
 

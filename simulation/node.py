@@ -13,16 +13,16 @@ from uvicorn.server import ServerState
 from actors.errors import StoreUnavailable
 from actors.messages.content_ids import ContentIdKind
 from actors.messages.deployment import TakePart
-from simulation.bus import Hub, SimulatedBus
-from simulation.database import SimulatedDatabase
-from simulation.event_log import EventLog
-from simulation.loop import SimulatedLoop
-from simulation.network import Connection, Delay
-from simulation.node_loop import NodeLoop
+from simulation.clock.event_log import EventLog
+from simulation.clock.loop import SimulatedLoop
+from simulation.clock.node_loop import NodeLoop
+from simulation.clock.wall_clock import WallClock
+from simulation.outside.bus import Hub, SimulatedBus
+from simulation.outside.database import SimulatedDatabase
+from simulation.outside.network import Connection, Delay
+from simulation.outside.store import SimulatedStore
 from simulation.shape import REFUSED
-from simulation.store import SimulatedStore
 from simulation.tokens import simulated_authenticator
-from simulation.wall_clock import WallClock
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside

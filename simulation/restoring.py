@@ -3,8 +3,8 @@
 import asyncio
 from typing import Final
 
-from simulation.bus import LATE_S
-from simulation.oracle import judge_for_now
+from simulation.judges.oracle import judge_for_now
+from simulation.outside.bus import LATE_S
 from simulation.world import World
 
 SHARE_CRASHED: Final = 0.3

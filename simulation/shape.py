@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from actors.messages.content_ids import ContentIdKind
 from actors.messages.journal import SLICE_ROWS
-from simulation.bus import Style
+from simulation.outside.bus import Style
 
 SMALL_STEPS: Final = 33
 """Of a small world."""

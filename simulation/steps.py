@@ -7,12 +7,12 @@ from typing import Final, get_args
 
 from actors.messages.close_codes import SLOW_CONSUMER
 from simulation.between import Between
-from simulation.device import Device
-from simulation.network import Connection
+from simulation.devices.device import Device
 from simulation.node import SimulatedNode
-from simulation.register_users import play, rename
+from simulation.outside.network import Connection
+from simulation.outside.store import Moment
+from simulation.people.register_users import play, rename
 from simulation.restoring import restore
-from simulation.store import Moment
 from simulation.world import World
 
 Step = Callable[[], None]

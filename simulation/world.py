@@ -4,25 +4,25 @@ from random import Random
 from typing import Final
 
 from actors.messages.content_ids import ContentIdKind
-from simulation.backend import Backend
-from simulation.bus import Hub
 from simulation.client_deps import ClientDeps
+from simulation.clock.event_log import EventLog
+from simulation.clock.loop import SimulatedLoop
+from simulation.clock.wall_clock import START_S, WallClock
 from simulation.coverage import Coverage
-from simulation.database import SimulatedDatabase
-from simulation.device import Device
-from simulation.event_log import EventLog
-from simulation.foreign_publisher import ForeignPublisher
-from simulation.history import VIOLATION
-from simulation.list_author import ListAuthors
-from simulation.list_users import ListUsers
-from simulation.loop import SimulatedLoop
-from simulation.network import Delay, Network
+from simulation.devices.device import Device
+from simulation.judges.history import VIOLATION
+from simulation.judges.oracle import JournalFile
+from simulation.judges.witness import Witness
 from simulation.node import NodeDeps, SimulatedNode
-from simulation.operating import Operator
-from simulation.oracle import JournalFile
+from simulation.outside.bus import Hub
+from simulation.outside.database import SimulatedDatabase
+from simulation.outside.network import Delay, Network
+from simulation.people.backend import Backend
+from simulation.people.foreign_publisher import ForeignPublisher
+from simulation.people.list_author import ListAuthors
+from simulation.people.list_users import ListUsers
+from simulation.people.operating import Operator
 from simulation.shape import OUTAGES, Shape
-from simulation.wall_clock import START_S, WallClock
-from simulation.witness import Witness
 
 ALIKE: Final = ("\u00e9", "e\u0301", "\u00c9", "e")
 """Ends of ids: the same with an accent in one character and in two, in capitals, and without it."""

@@ -19,8 +19,8 @@ from syncd_client.data.register_messages import RegisterAction, RegisterWrite
 from syncd_client.data.user_state import PendingWrite
 
 from clients.conformance.drivers.python import item_of, put
-from simulation.javascript_core import JavascriptCore, SendText
-from simulation.javascript_process import JavascriptError
+from simulation.devices.javascript_core import JavascriptCore, SendText
+from simulation.devices.javascript_process import JavascriptError
 
 CLIENTS = Path(__file__).parents[2] / "clients"
 

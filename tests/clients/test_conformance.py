@@ -13,7 +13,7 @@ from syncd_client import SqliteStore
 
 from clients.conformance import run as runner
 from clients.conformance.drivers.python import PythonDriver
-from simulation.javascript_process import is_node_there
+from simulation.devices.javascript_process import is_node_there
 
 CONFORMANCE = Path(__file__).parents[2] / "clients" / "conformance"
 FILE = json.loads((CONFORMANCE / "scenarios.json").read_text())

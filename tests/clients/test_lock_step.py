@@ -9,7 +9,7 @@ from syncd_client.core import reports
 from syncd_client.data.device_registers import DeviceRegisters
 from syncd_client.data.progress_registers import ProgressRegisters
 
-from simulation import javascript_core
+from simulation.devices import javascript_core
 from tests.clients.lock_step import START_MS, DifferenceError, Pair, Step
 from tests.clients.scripts import Script
 from tests.simulation.javascript import NEEDS_NODE

@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from simulation.javascript_process import is_node_there
+from simulation.devices.javascript_process import is_node_there
 
 NEEDS_NODE: Final = (
     pytest.mark.integration,

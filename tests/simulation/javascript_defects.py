@@ -4,7 +4,7 @@ from typing import Final
 
 import pytest
 
-from simulation import javascript_core
+from simulation.devices import javascript_core
 from tests.simulation.collection_defects import Patch
 
 

@@ -9,7 +9,7 @@ from syncd_client.core.connector import Connector
 from syncd_client.core.transports import Transports
 from syncd_client.transport import operations_post
 
-from simulation import http_writes
+from simulation.devices import http_writes
 from tests.simulation.collection_defects import Patch, nothing
 from transport.http.event_stream import EventStream
 from transport.http.events import Events

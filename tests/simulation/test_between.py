@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from simulation.event_log import line_of
+from simulation.clock.event_log import line_of
 from simulation.life import Verdict, run_world
 from simulation.shape import (
     BETWEEN,

@@ -1,0 +1,1 @@
+"""Time that is virtual, and what happened at which."""

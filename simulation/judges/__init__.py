@@ -1,0 +1,1 @@
+"""What was promised, held against what was asked, answered and shown."""

@@ -1,0 +1,1 @@
+"""Who else takes part: users beside their devices, backends, operators, strangers."""
