@@ -13,7 +13,7 @@ from simulation.people.http_client import Response
 from simulation.shape import draw_shape
 
 SHAPE: Final = replace(
-    draw_shape(5),
+    draw_shape(2),
     nodes=2,
     users=1,
     devices=1,

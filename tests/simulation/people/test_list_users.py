@@ -12,7 +12,7 @@ from simulation.shape import draw_shape
 from tests.simulation.javascript import NEEDS_NODE
 
 SHAPE: Final = replace(
-    draw_shape(3),
+    draw_shape(5),
     nodes=2,
     users=1,
     devices=2,
