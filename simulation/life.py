@@ -102,15 +102,14 @@ def _listening() -> Iterator[_Alarms]:
 def _collecting_at_the_end() -> Iterator[None]:
     """Let no garbage be collected in the block, and all of it afterwards.
 
-    In the block it would take a tenth of the time, and happen when the process likes, not when the seed says. Never all
-    generations are collected: what is of the block is in the young ones, and Python would free its free lists, too.
+    In the block it would take a tenth of the time, and happen when the process likes, not when the seed says.
     """
     gc.freeze()  # what is there already is not looked through
     gc.disable()
     try:
         yield
     finally:
-        gc.collect(1)
+        gc.collect()
         gc.enable()
         gc.unfreeze()
 
@@ -140,7 +139,7 @@ def _run_world(shape: Shape) -> Verdict:
                 loop.run_until_complete(_live(world))
             except Exception as error:  # noqa: BLE001 - whatever it is, it is what this seed has found
                 world.witness.violate("".join(format_exception(error)[-3:]))
-            gc.collect(0)  # a task that nobody has waited for tells its exception now
+            gc.collect()  # a task that nobody has waited for tells its exception now
             violations = [*world.witness.violations, *_judge(world), *alarms.texts, *map(str, loop.failures)]
             verdict = Verdict(
                 shape=shape,

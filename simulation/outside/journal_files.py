@@ -19,10 +19,6 @@ from storage.processes.requests import OpenedStore
 STATEMENTS: Final = 512
 """That a connection keeps prepared: all that worlds execute, of which the usual 128 would have some prepared again."""
 
-WAL_PAGES: Final = 150
-"""After which the WAL is brought home, and written from its start again: a world writes 270, and of the usual 1,000 no
-processor would have any at hand."""
-
 
 def scratch_directory() -> Path:
     """Return a new directory, in memory where that is possible."""
@@ -77,7 +73,6 @@ class JournalFiles:
             kept = self._kept.get(owner)
             if kept is None:
                 kept = self._kept[owner] = make()
-                kept.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
             else:
                 backend._files.note_opened()
             return kept

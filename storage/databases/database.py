@@ -5,8 +5,7 @@ for both.
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from types import TracebackType
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sqlalchemy import Dialect
@@ -53,9 +52,8 @@ class Transaction:
     def execute(self, statement: Statement, parameters: Row = ()) -> Result:
         """Execute ``statement`` with ``parameters`` in its order."""
         compiled = statement.compiled(self.dialect)
-        arrange = compiled.arrange
-        if arrange is not None:
-            parameters = arrange(parameters)
+        if compiled.arrange is not None:
+            parameters = compiled.arrange(parameters)
         result: Result = self.connection.execute(compiled.text, parameters)
         return result
 
@@ -99,7 +97,8 @@ class Database:
         )
         self._connection: Any = None
 
-    def transaction(self, *, writing: bool, waits_briefly: bool = False) -> AbstractContextManager[Transaction]:
+    @contextmanager
+    def transaction(self, *, writing: bool, waits_briefly: bool = False) -> Iterator[Transaction]:
         """Run the block in one transaction; an exception rolls it back.
 
         ``waits_briefly``: for another's lock ``BRIEFLY_S`` at most.
@@ -109,7 +108,18 @@ class Database:
                 moment of COMMIT, the block may have taken effect.
             ValueRefused: a value of the block can never be written; nothing was.
         """
-        return _Block(self, writing, BRIEFLY_S if waits_briefly else None)
+        backend = self._backend
+        try:
+            connection = self._opened()
+            backend.begin(connection, writing=writing, lock_timeout_s=BRIEFLY_S if waits_briefly else None)
+            yield Transaction(connection, backend.dialect)
+            backend.check_place()
+            backend.commit(connection)
+            if writing:
+                backend.note_commit()
+        except BaseException as error:
+            self._fail(error)
+            raise
 
     @contextmanager
     def migration(self) -> Iterator[tuple[Transaction, "sqlalchemy.Connection"]]:
@@ -163,27 +173,6 @@ class Database:
             with self._backend.closing():
                 connection.close()
 
-    def _begin(self, writing: bool, lock_timeout_s: float | None) -> Transaction:
-        backend = self._backend
-        try:
-            connection = self._opened()
-            backend.begin(connection, writing=writing, lock_timeout_s=lock_timeout_s)
-        except BaseException as error:
-            self._fail(error)
-            raise
-        return Transaction(connection, backend.dialect)
-
-    def _commit(self, transaction: Transaction, writing: bool) -> None:
-        backend = self._backend
-        try:
-            backend.check_place()
-            backend.commit(transaction.connection)
-            if writing:
-                backend.note_commit()
-        except BaseException as error:
-            self._fail(error)
-            raise
-
     def _opened(self) -> Any:
         if self._connection is not None and self._backend.was_hung_up(self._connection):
             self.close()
@@ -220,28 +209,6 @@ class Database:
                 self._backend.rollback(self._connection)
             except self._backend.driver.Error:  # it is broken, and closing it rolls back
                 self.close()
-
-
-class _Block:
-    """``Database.transaction``: a class, as a generator would take a twentieth of a transaction that reads one row."""
-
-    __slots__ = ("_database", "_lock_timeout_s", "_transaction", "_writing")
-    _transaction: Transaction
-
-    def __init__(self, database: Database, writing: bool, lock_timeout_s: float | None) -> None:
-        self._database, self._writing, self._lock_timeout_s = database, writing, lock_timeout_s
-
-    def __enter__(self) -> Transaction:
-        self._transaction = self._database._begin(self._writing, self._lock_timeout_s)
-        return self._transaction
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is None:
-            self._database._commit(self._transaction, self._writing)
-        else:
-            self._database._fail(error)
 
 
 def _backend(

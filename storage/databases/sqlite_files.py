@@ -134,7 +134,7 @@ def _check_is(path: str, opened: os.stat_result) -> os.stat_result:
         raise _removed(path) from None
     except OSError as error:
         raise StoreUnavailable(f"sqlite: {path}: {error.strerror}") from error
-    if found.st_ino != opened.st_ino or found.st_dev != opened.st_dev:  # as ``samestat``, without its call
+    if not os.path.samestat(found, opened):
         raise StoreUnavailable(f"sqlite: {path} was replaced while in use: {_FIX}")
     return found
 

@@ -1,6 +1,6 @@
 """What a commit has to know of its users' journals: locked and asked for at once, then taken in."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import chain
@@ -150,9 +150,7 @@ class _Asked:
         operation_ids = [
             (operation.line, name) for operation in batch if (name := operation.change.operation_id) is not None
         ]
-        self._named: dict[str, int] = {}
-        for line, _ in replicas:  # most often none: a Counter of nothing would take as long as a small statement
-            self._named[line] = self._named.get(line, 0) + 1
+        self._named = Counter(line for line, _ in replicas)
         self._seen = rows_in(transaction, _REPLICA, list(replicas))
         self._live = rows_in(transaction, _CONTENT_ID, list(touched))
         self._answered = read_answers(transaction, operation_ids)
@@ -173,7 +171,7 @@ class _Asked:
                 journals[line] = UserJournal(line, NO_HEAD, {}, answers_since_ms, bounds, exists=False)
                 continue
             head, known = counted(transaction, line, head_stored), contexts_of_line[line]
-            new = self._named.get(line, 0) - len(known)
+            new = self._named[line] - len(known)
             lack = min(new, head.replicas + new - bounds.replicas_per_user)
             unused = unused_replicas(transaction, line, lack, known, now_ms)
             journals[line] = UserJournal(line, head, known, answers_since_ms, bounds, unused)

@@ -49,8 +49,6 @@ def chunks(values: Sequence[T]) -> Iterator[tuple[T, ...]]:
 
 def padded(values: Sequence[T]) -> tuple[T, ...]:
     """Return ``values``, at least one, with the last of them repeated until their number is a power of two."""
-    if len(values) == 1:
-        return tuple(values)
     size = 1 << (len(values) - 1).bit_length()
     return (*values, *repeat(values[-1], size - len(values)))
 
