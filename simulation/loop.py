@@ -71,7 +71,6 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         super().__init__()
         self._now_s = 0.0
         self._shuffle = shuffle
-        self._idle_turns = 0
         self._timers: list[tuple[float, int, SimulatedHandle]] = []
         """A heap: by their time, then in the order they were set in."""
         self._timers_set = 0
@@ -164,20 +163,22 @@ class SimulatedLoop(asyncio.BaseEventLoop):
 
     def _run_once(self) -> None:
         """Turn until somebody stops the loop: asyncio calls it again and again until then."""
-        ready, timers = self._ready, self._timers  # type: ignore[attr-defined]
+        ready, timers, shuffle = self._ready, self._timers, self._shuffle  # type: ignore[attr-defined]
         running: SimulatedLoop = self
+        idle_turns = 0
         while not self._stopping:  # type: ignore[attr-defined]
-            if self._shuffle is not None and len(ready) > 1:
+            if not ready:
+                if self._pass_time():
+                    idle_turns = 0
+            elif shuffle is not None and len(ready) > 1:
                 handles = list(ready)
                 ready.clear()
-                self._shuffle.shuffle(handles)
-                self.make_ready(handles)
-            if not ready:
-                self._pass_time()
+                shuffle.shuffle(handles)
+                ready.extend(handles)
             while timers and timers[0][0] <= self._now_s:
                 ready.append(heappop(timers)[2])
-            self._idle_turns += 1
-            if self._idle_turns > MAX_IDLE_TURNS:
+            idle_turns += 1
+            if idle_turns > MAX_IDLE_TURNS:
                 raise LivelockError(f"at {self._now_s:.3f} s the loop turns without end")
             for _ in range(len(ready)):
                 handle = ready.popleft()
@@ -198,16 +199,18 @@ class SimulatedLoop(asyncio.BaseEventLoop):
                     message = f"Exception in callback {handle!r}"
                     loop.call_exception_handler({"message": message, "exception": error, "handle": handle})
 
-    def _pass_time(self) -> None:
-        """Let time pass until the next timer is due, unless one is already."""
+    def _pass_time(self) -> bool:
+        """Let time pass until the next timer is due; return whether it did: one may be due already."""
         timers = self._timers
         while timers and timers[0][2].is_cancelled:
             heappop(timers)
         if not timers:
             raise DeadlockError(f"at {self._now_s:.3f} s everybody waits for somebody else")
-        if timers[0][0] > self._now_s:
-            self._idle_turns = 0
-            self._now_s = timers[0][0]
+        due_s = timers[0][0]
+        if due_s <= self._now_s:
+            return False
+        self._now_s = due_s
+        return True
 
     @override
     def call_soon_threadsafe(self, *_: Any, **__: Any) -> NoReturn:  # type: ignore[override]

@@ -60,10 +60,10 @@ class End(asyncio.Transport):
         self._under_way: deque[bytes | None] = deque()
         """What the timers that are set will bring to the peer; ``None``: the end of the stream."""
         self._arrives_s = 0.0
-        self._held: deque[bytes | None] = deque()
+        self._held: list[bytes | None] = []
         """What waits here while the link is stalled."""
         self._held_bytes = 0
-        self._unread: deque[bytes | None] = deque()
+        self._unread: list[bytes | None] = []
         """What has come and waits for a reader that pauses."""
         self._high_bytes = 64 * 1024
         self._is_writing_paused = self._is_reading_paused = False
@@ -94,7 +94,7 @@ class End(asyncio.Transport):
     def go_on(self) -> None:
         """Let everything through again."""
         self._is_stalled = False
-        held, self._held, self._held_bytes = self._held, deque(), 0
+        held, self._held, self._held_bytes = self._held, [], 0
         for data in held:
             self._send(data)
         self._loop.call_soon(self._check_congestion)
@@ -208,9 +208,9 @@ class End(asyncio.Transport):
 
     def _read_on(self) -> None:
         while self._unread and not self._is_reading_paused and not self._is_lost:
-            unread, self._unread = self._unread, deque()
-            self._receive(unread.popleft())
-            self._unread.extend(unread)
+            (first, *rest), self._unread = self._unread, []
+            self._receive(first)
+            self._unread += rest
 
     def _check_congestion(self) -> None:
         if self._is_lost:
