@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Final
@@ -10,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from simulation.huge_pages import use_huge_pages
 from simulation.life import Verdict, run_world
 from simulation.shape import Shape
 from simulation.shrinking import shrink
@@ -47,7 +49,14 @@ def _run(shape: Shape) -> Outcome:
     verdict = run_world(shape)
     if not verdict.violations:
         verdict = replace(verdict, events=())
+    _settle()
     return Outcome(verdict, time.process_time() - began_s)
+
+
+@cache
+def _settle() -> None:
+    """Arrange what is in memory for the worlds to come, once a first one has imported all that they use."""
+    use_huge_pages()
 
 
 def shrunk(verdict: Verdict) -> Verdict:
