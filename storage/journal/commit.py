@@ -5,6 +5,7 @@ time writes a user's journal, on whatever node: revisions have no gaps, and they
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from msgspec import structs
 from sqlalchemy import Dialect, bindparam, delete, insert, text, update
@@ -60,6 +61,7 @@ _MOVE_HEADS = Statement(
 )
 
 
+@cache
 def compile_ahead(dialect: Dialect) -> None:
     """Compile what ``commit`` executes, which takes 15 ms: the first writes after a start would wait for it."""
     compile_loading(dialect)

@@ -209,7 +209,7 @@ class OpenedStore:
         if not is_up_to_date(self._database):
             self._database.close()
             do_in_fork(lambda: bring_up_to_date(self._database))
-        bring_up_to_date(self._database)  # it is, or this says why not
+            bring_up_to_date(self._database)  # it is, or this says why not
         agree_on_content_ids(self._database, self._content_ids)
         compile_ahead(self._database.dialect)
 
