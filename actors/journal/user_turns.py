@@ -13,6 +13,7 @@ class OfUser(Protocol):
     @property
     def user_id(self) -> str:
         """Who."""
+        ...
 
 
 M = TypeVar("M", bound=OfUser)

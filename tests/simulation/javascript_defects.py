@@ -60,7 +60,7 @@ FOUND_AT: Final[dict[Patch, int]] = {
     pause_for_ever: 158,  # 0.19 s: after 180 s of calm device 0.0 is live with 5 writes
     notice_no_silence: 175,  # 0.17 s: after 400 s of calm device 1.1 is live with 2 writes
     save_no_writes: 96,
-    add_a_list_to_the_one_before: 158,  # 0.17 s: after 180 s of calm device 3.0 shows 5 contents, and the journal holds 4
+    add_a_list_to_the_one_before: 158,  # 0.17 s: after 180 s of calm device 3.0 shows 5 contents, and the journal …
     ask_for_lists_from_where_the_watchlist_is: 183,
 }
 """Each defect, and a seed that finds it: of the first 500, one whose world is a small one, and fails soon."""
