@@ -1,7 +1,7 @@
 """What a process holds in pages of 2 MB, where Linux gives them.
 
 All that is imported takes 40 MB, and each world touches some of most of it. In pages of 4 KB a processor takes a
-twentieth of a world's time to find where they are, and twice that when others want the same processor.
+twenty-fifth of a world's time to find where they are, and a twelfth when others want the same processor.
 """
 
 import ctypes
