@@ -6,6 +6,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from tests.fakes.authority import write_certificate
 from tests.timeouts import TIMEOUT_S
 
 LOOK_S = 0.01
+NOT_USED = "the new certificate is not used, the old one stays"
+READ_AGAIN = "the certificate was read again"
 
 
 class Files:
@@ -69,6 +72,16 @@ async def said_in(log: pytest.LogCaptureFixture, text: str) -> None:
             await asyncio.sleep(LOOK_S)
 
 
+def told(log: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was told, without its files: each reason once in a row.
+
+    While files are written they may be looked at: they are half there, or the same ones are read again.
+    """
+    failures = [message for message in log.messages if NOT_USED in message]
+    assert len(failures) == len(set(failures))
+    return [what for what, _ in groupby(message.split(":")[0] for message in log.messages)]
+
+
 async def test_a_new_certificate_is_for_new_connections_and_the_open_ones_go_on(
     files: Files, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -105,8 +118,8 @@ async def test_files_that_do_not_fit_leave_the_old_certificate_in_use_until_they
         await said_in(caplog, "read again")
         async with connected(port) as (name, _, _):
             assert name == "second"
-    assert files.metrics.certificate_failures == 1
-    assert len(caplog.messages) == 2
+    assert files.metrics.certificate_failures >= 1
+    assert told(caplog) == [NOT_USED, READ_AGAIN]
     watch.cancel()
 
 
@@ -117,7 +130,7 @@ async def test_files_that_are_gone_are_told_once_and_looked_for(files: Files, ca
     await said_in(caplog, "No such file")
     write_certificate(files.certificate, files.key)
     await said_in(caplog, "read again")
-    assert len(caplog.messages) == 2
+    assert told(caplog) == [NOT_USED, READ_AGAIN]
     watch.cancel()
 
 
@@ -133,9 +146,9 @@ async def test_a_certificate_that_has_ended_is_told_once_and_so_is_the_next_one(
         async with asyncio.timeout(TIMEOUT_S):
             while caplog.text.count("read again") < reads:
                 await asyncio.sleep(LOOK_S)
-    said = [message.split(":")[0] for message in caplog.messages if "is not used" not in message]  # yet
-    ended, read = "the certificate has ended, clients refuse it", "the certificate was read again"
-    assert said == [ended, read, ended, read]
+    said = [what for what, _ in groupby(what for what in told(caplog) if what != NOT_USED)]  # yet
+    ended = "the certificate has ended, clients refuse it"
+    assert said == [ended, READ_AGAIN, ended, READ_AGAIN]
     watch.cancel()
 
 
