@@ -211,8 +211,9 @@ class GroupCommit:
         given_up = [*filter(is_given_up, chain(*self._halves, self._gathered)), *held]
         self._gathered = list(filter(is_kept, self._gathered))
         self._halves = deque(half for batch in self._halves if (half := list(filter(is_kept, batch))))
-        kept = {user_id: deque(filter(is_kept, held)) for user_id, held in self._held.items()}
-        self._held = {user_id: held for user_id, held in kept.items() if held}
+        self._held = {
+            user_id: kept for user_id, pendings in self._held.items() if (kept := deque(filter(is_kept, pendings)))
+        }
         return given_up
 
     def _refusal(self, error: Exception) -> Outcome:

@@ -59,7 +59,7 @@ class ListEdits:
             self._answer(message, _TOO_MANY)
 
     def write_presence(self, message: WritePresence) -> None:
-        """Hand ``message`` to the store; whoever asks does so seldom."""
+        """Hand ``message`` to the store at once: ``Presence`` has one of these under way at a time."""
         done: asyncio.Future[Any] = self._store.write(message.request)
         self._presences.add(done)
         done.add_done_callback(partial(self._finish_presence, message))
