@@ -229,6 +229,13 @@ async def publisher(broker: PubNubBroker) -> AsyncIterator[Publisher]:
     sdk._subscription_manager.loop.close()  # the SDK makes one and forgets it
 
 
+async def said_to(socket: ClientConnection) -> dict[str, Any]:
+    """Return what the device is told next, whatever it is."""
+    async with asyncio.timeout(TIMEOUT_S):
+        message: dict[str, Any] = json.loads(await socket.recv())
+        return message
+
+
 class Watcher:
     """A device that waits for its messages one by one."""
 

@@ -1,6 +1,5 @@
 """Devices on two nodes of a cluster: what they are, who is online, and what one has another do."""
 
-import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -10,19 +9,12 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode
-from tests.timeouts import TIMEOUT_S
+from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode, said_to
 
 pytestmark = pytest.mark.integration
 
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 KEY = "a bus key of the scenarios, and long enough"
-
-
-async def said_to(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(TIMEOUT_S):
-        message: dict[str, Any] = json.loads(await socket.recv())
-        return message
 
 
 async def order(socket: ClientConnection, target: str, **more: Any) -> dict[str, Any]:

@@ -1,7 +1,5 @@
 """Which lists a user has, told on two nodes of a cluster to those who ask for it, whichever node changes them."""
 
-import asyncio
-import json
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -9,19 +7,12 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode
-from tests.timeouts import TIMEOUT_S
+from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode, said_to
 
 pytestmark = pytest.mark.integration
 
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 KEY = "a bus key of the scenarios, and long enough"
-
-
-async def said_to(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(TIMEOUT_S):
-        message: dict[str, Any] = json.loads(await socket.recv())
-        return message
 
 
 async def until_it_shows(socket: ClientConnection, expected: dict[str, str]) -> None:
