@@ -36,7 +36,7 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     bus_metrics: BusMetrics
     write_metrics: WriteMetrics
     tracer: Tracer
-    show_lists: Tell[ShowLists] = lambda _: None
+    show_lists: Tell[ShowLists]
     """Tells those who follow, on all nodes, which lists there are now."""
     retry_s: float = 1.0
     """The pause after a read that the store could not answer."""

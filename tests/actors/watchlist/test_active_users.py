@@ -55,6 +55,7 @@ async def users(devices: Devices, reads: list[str]) -> AsyncIterator[ActiveUsers
         write_metrics=WriteMetrics(),
         now_s=lambda: 0.0,
         tracer=untraced(),
+        show_lists=ignore,
     )
 
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:

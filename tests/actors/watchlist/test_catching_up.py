@@ -269,6 +269,7 @@ async def service(started: Started, tmp_path: Path) -> AsyncIterator[Service]:
         bus_metrics=BusMetrics(),
         write_metrics=WriteMetrics(),
         tracer=untraced(),
+        show_lists=lambda _: None,
         slice_rows=SLICE_ROWS,
     )
     users = ActiveUsers(lambda user_id, retired: started(WatchlistSync.start(user_id, deps, retired)))

@@ -119,6 +119,7 @@ class Others:
             write_metrics=self.write_metrics,
             now_s=lambda: self.now_ms / 1000,
             tracer=self.tracer,
+            show_lists=lambda _: None,
             retry_s=self.retry_s,
             slice_rows=SLICE_ROWS,
         )
