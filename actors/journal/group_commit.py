@@ -109,6 +109,11 @@ class GroupCommit:
         """The transactions under way."""
         return set(self._under_way)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the store has as many transactions as it is handed: whoever writes now has to wait for one."""
+        return len(self._under_way) == MAX_UNDER_WAY
+
     def add(self, commit: Commit) -> None:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
         before = self._barriers[-1]

@@ -37,8 +37,8 @@ class Journal(SupervisedActor):
 
     Group commit: what is told while transactions are under way goes into the next one together. Nobody is answered
     before it has committed. Reads go their own way, and no read waits for a write, nor a write for a read: a read sees
-    every commit that was answered before it was told. Nothing that a store, an operation or a ``reply_to`` raises ends
-    the actor.
+    every commit that was answered before it was told. Only who reads on and on rests while others wait to write.
+    Nothing that a store, an operation or a ``reply_to`` raises ends the actor.
 
     Args:
         store: where everything is written and read.
@@ -52,7 +52,7 @@ class Journal(SupervisedActor):
         self._writability = Writability(store, metrics, refusals)
         self._commits = GroupCommit(store, metrics, self._writability)
         self._list_edits = ListEdits(store, metrics, self._writability)
-        self._reads = ReadTurns(store, metrics, refusals)
+        self._reads = ReadTurns(store, metrics, refusals, lambda: self._commits.is_full)
         self._gathered = 0
 
     def on_receive(self, message: JournalMessage) -> None:
@@ -90,6 +90,7 @@ class Journal(SupervisedActor):
 
     async def on_stop(self) -> None:  # type: ignore[override]
         """Commit and answer what was told."""
+        self._reads.let_nobody_rest()
         self.on_idle()
         while under_way := self._all_under_way():
             await asyncio.wait(under_way)  # whatever waits behind these begins before this goes on

@@ -1,7 +1,12 @@
-"""The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together."""
+"""The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together.
+
+Who reads page after page takes processors from those who write, on whatever process they do it. So while writers wait,
+each user rests after a read, in proportion to what it took: one user has a tenth of the reader's time at most.
+"""
 
 import asyncio
 import logging
+from collections.abc import Callable
 from functools import partial
 from itertools import islice
 from typing import Any, Final, TypeVar, assert_never
@@ -34,6 +39,12 @@ MAX_UNDER_WAY: Final = 4
 MAX_SHARING: Final = 500
 """Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
 
+REST: Final = 9
+"""Times what a read took."""
+
+MAX_REST_S: Final = 0.25
+"""A read that takes this long waits for a database, and not for a processor that a writer lacks."""
+
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
@@ -53,16 +64,25 @@ class ReadTurns:
         store: reads.
         metrics: counted into.
         refusals: told of statements that were refused.
+        do_writers_wait: whether there is more to write than the store can take.
     """
 
-    def __init__(self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals) -> None:
+    def __init__(
+        self, store: StoreClient, metrics: JournalMetrics, refusals: Refusals, do_writers_wait: Callable[[], bool]
+    ) -> None:
         self._store = store
         self._metrics = metrics
         self._refusals = refusals
+        self._do_writers_wait = do_writers_wait
         self._under_way: set[asyncio.Future[Any]] = set()
         self._turns: UserTurns[Read] = UserTurns()
         self._heads: list[LoadHeads] = []
         self._are_heads_under_way = False
+        self._finished_s = 0.0
+        """When the last read did, by the loop's clock: the reader does one after the other."""
+        self._resting: set[Read] = set()
+        """The last read of each user who rests."""
+        self._may_rest = True
 
     @property
     def under_way(self) -> set[asyncio.Future[Any]]:
@@ -87,6 +107,13 @@ class ReadTurns:
         while self._turns and len(self._under_way) < limit:
             self._send_read(self._turns.begin())
 
+    def let_nobody_rest(self) -> None:
+        """Begin what waits for a rest to end, and from now on what waits for a read; ``send`` does it."""
+        self._may_rest = False
+        resting, self._resting = self._resting, set()
+        for message in resting:
+            self._turns.end(message)
+
     def _send_heads(self) -> None:
         asked, self._heads = self._heads[:MAX_SHARING], self._heads[MAX_SHARING:]
         self._are_heads_under_way = True
@@ -97,6 +124,7 @@ class ReadTurns:
     def _finish_heads(self, asked: list[LoadHeads], found: "asyncio.Future[HeadsFound]") -> None:
         self._under_way.remove(found)
         self._are_heads_under_way = False
+        self._finished_s = asyncio.get_running_loop().time()
         answer = self._result(found)
         self.send()
         heads = None if isinstance(answer, ReadFailed) else iter(answer.heads)
@@ -109,7 +137,7 @@ class ReadTurns:
             self._metrics.reads[kind_of(message.collection)] += 1
         found = self._ask(message)
         self._under_way.add(found)
-        found.add_done_callback(partial(self._finish_read, message))
+        found.add_done_callback(partial(self._finish_read, message, asyncio.get_running_loop().time()))
 
     def _ask(self, message: Read) -> asyncio.Future[Any]:
         match message:
@@ -128,12 +156,25 @@ class ReadTurns:
             case _:
                 assert_never(message)
 
-    def _finish_read(self, message: Read, found: asyncio.Future[Any]) -> None:
+    def _finish_read(self, message: Read, began_s: float, found: asyncio.Future[Any]) -> None:
         self._under_way.remove(found)
         answer = self._result(found)
-        self._turns.end(message)
+        loop = asyncio.get_running_loop()
+        began_s, self._finished_s = max(began_s, self._finished_s), loop.time()
+        if self._may_rest and self._do_writers_wait():
+            self._metrics.rests += 1
+            self._resting.add(message)
+            loop.call_later(min(REST * (self._finished_s - began_s), MAX_REST_S), self._end_rest, message)
+        else:
+            self._turns.end(message)
         self.send()
         tell_answer(message.reply_to, answer, self._metrics)
+
+    def _end_rest(self, message: Read) -> None:
+        if message in self._resting:
+            self._resting.remove(message)
+            self._turns.end(message)
+            self.send()
 
     def _result(self, found: asyncio.Future[R]) -> R | ReadFailed:
         try:

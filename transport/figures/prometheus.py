@@ -144,6 +144,7 @@ class Figures(Collector):
         yield _counter("journal_errors", "Operations, reads and replies that failed by a defect.", journal.errors)
         yield _counters("collection_reads", "Reads of what a collection holds.", "collection", journal.reads)
         yield _counter("journal_reads_refused", "Reads refused: too many of a user waited.", journal.reads_refused)
+        yield _counter("journal_rests", "Reads after which their user rested: writers waited.", journal.rests)
         yield _counter(
             "journal_list_edits_refused",
             "Lists not named or deleted: too many edits of a user waited.",

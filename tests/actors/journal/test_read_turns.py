@@ -3,18 +3,36 @@
 import asyncio
 from typing import Any
 
+import pytest
+from pykka import ActorRef
+
 from actors.errors import StoreUnavailable
+from actors.journal import group_commit, read_turns
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY
 from actors.journal.user_turns import MAX_WAITING_OF_USER
+from actors.messages.change import Change
 from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.journal import Changes, Head, HeadsLoaded, LoadHeads, Page, PageExpired, ReadChanges, ReadPage
+from actors.messages.journal import (
+    Changes,
+    Commit,
+    Head,
+    HeadsLoaded,
+    LoadHeads,
+    Operation,
+    Page,
+    PageExpired,
+    ReadChanges,
+    ReadPage,
+)
 from actors.messages.lists import ReadLists
-from actors.messages.store import FindChanges, FindHeads, HeadsFound
+from actors.messages.store import CommitBatch, FindChanges, FindHeads, FindPage, HeadsFound
 from actors.metrics import JournalMetrics
+from tests.actors.conftest import content
 from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
 from tests.fakes.fake_store import CLOCK
+from tests.timeouts import TIMEOUT_S
 
 
 async def test_a_user_has_one_read_under_way_and_users_take_turns() -> None:
@@ -88,6 +106,49 @@ async def test_reads_are_counted_by_kind_of_collection_when_the_store_is_asked()
         await handled(ref)
     assert metrics.reads == {"watchlist": 1, "list": 2, "progress": 1, "devices": 1}
     await ref.stop(block=False)
+
+
+async def test_while_writers_wait_a_user_rests_after_a_read_and_the_others_have_their_turns(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(read_turns, "REST", 10**9)
+    monkeypatch.setattr(read_turns, "MAX_REST_S", 3_600)
+    store, metrics = StoreByHand(), JournalMetrics()
+    answers: list[Any] = []
+    ref = await _journal_that_writes_all_it_can(store, metrics)
+    for limit in (1, 2):
+        ref.tell(ReadPage("ann", limit, answers.append))
+    await _answer_read(ref, store, "ann")
+    ref.tell(ReadPage("ann", 3, answers.append))
+    ref.tell(ReadPage("bob", 4, answers.append))
+    await _answer_read(ref, store, "bob")
+    assert _reads(store) == ["ann", "bob"]
+    assert [answer.revision for answer in answers] == [1, 4]
+    assert metrics.rests == 2
+    stopped = ref.stop(block=False)
+    await asyncio.sleep(0)
+    await _answer_read(ref, store, "ann")  # nobody rests while the journal waits for all to be answered
+    await _answer_read(ref, store, "ann")
+    _answer_writes(store)
+    await stopped
+    assert [answer.revision for answer in answers] == [1, 4, 2, 3]
+
+
+async def test_a_rest_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(read_turns, "MAX_REST_S", 0.01)
+    store, metrics = StoreByHand(), JournalMetrics()
+    ref = await _journal_that_writes_all_it_can(store, metrics)
+    for limit in (1, 2):
+        ref.tell(ReadPage("ann", limit, lambda answer: None))
+    await _answer_read(ref, store, "ann")
+    async with asyncio.timeout(TIMEOUT_S):
+        while _reads(store) != ["ann", "ann"]:
+            await asyncio.sleep(0.01)
+    _answer_writes(store)
+    stopped = ref.stop(block=False)
+    await _answer_read(ref, store, "ann")
+    await stopped
+    assert metrics.rests == 1  # after the second nobody waited to write
 
 
 async def test_more_reads_of_a_user_than_may_wait_are_refused_by_name_and_cost_nobody_else() -> None:
@@ -183,3 +244,41 @@ async def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: 
     assert harness.metrics.errors == 2
     harness.store.fault = lambda operations: None
     assert isinstance(await harness.ask(lambda reply_to: ReadPage("ann", 10, reply_to)), Page)
+
+
+async def _journal_that_writes_all_it_can(store: StoreByHand, metrics: JournalMetrics) -> ActorRef[Journal]:
+    """Return a journal with as many transactions under way as the store is handed."""
+    ref = Journal.start(store, metrics)
+    for user_id in ("wes", "zoe"):
+        operation = Operation(line=user_id, device_id="d", change=Change("add", content(1)), timestamp=CLOCK)
+        ref.tell(Commit(operation, lambda answer: None))
+        await handled(ref)
+    assert [type(request) for request, _ in store.asked] == [CommitBatch] * group_commit.MAX_UNDER_WAY
+    return ref
+
+
+def _reads(store: StoreByHand) -> list[str]:
+    return [request.line for request, _ in store.asked if isinstance(request, FindPage)]
+
+
+async def _answer_read(ref: ActorRef[Journal], store: StoreByHand, user_id: str) -> None:
+    """Answer the user's read, which is under way or about to be."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not (
+            asked := [
+                (request, answered)
+                for request, answered in store.asked
+                if isinstance(request, FindPage) and request.line == user_id and not answered.done()
+            ]
+        ):
+            await asyncio.sleep(0)
+    [(request, answered)] = asked
+    answered.set_result(Page(line=user_id, epoch="e", revision=request.limit, items=()))
+    if ref.is_alive():
+        await asyncio.sleep(0)
+
+
+def _answer_writes(store: StoreByHand) -> None:
+    for request, answered in store.asked:
+        if isinstance(request, CommitBatch):
+            answered.set_exception(StoreUnavailable("stopped"))
