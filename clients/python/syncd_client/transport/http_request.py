@@ -1,14 +1,13 @@
 """One request over HTTP beside the connection, with a token of its own."""
 
 import asyncio
-import ssl
-from functools import cache
 from typing import Final
 
 import httpx
 
 from syncd_client.core.token import read_token
 from syncd_client.core.tokens import fault_in, stripped
+from syncd_client.transport.authorities import authorities
 from syncd_client.transport.link import GetToken
 from syncd_client.transport.requests import TIMEOUT_S, Answer, RequestFailedError
 
@@ -26,19 +25,13 @@ async def send(url: str, user_id: str, get_token: GetToken, method: str, body: b
         headers["Content-Type"] = "application/json"
     try:
         # No redirect is followed: it would carry the token to another place. The authorities are the system's.
-        async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=_authorities()) as http:
+        async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=authorities()) as http:
             response = await http.request(method, url, content=body, headers=headers)
     # The other ones are of a proxy's address, of the system's certificates, and of an interpreter that ends.
     except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError, OSError, RuntimeError) as error:
         reason = str(error) if isinstance(error, httpx.HTTPError) else ""
         raise RequestFailedError(f"not answered: {reason or type(error).__name__}") from error
     return Answer(response.status_code, response.headers.get("Content-Type"), response.content)
-
-
-@cache
-def _authorities() -> ssl.SSLContext:
-    """Return a context that knows the system's: reading them takes tens of milliseconds."""
-    return ssl.create_default_context()
 
 
 async def _token(user_id: str, get_token: GetToken) -> str:

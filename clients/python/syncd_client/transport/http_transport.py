@@ -1,7 +1,6 @@
 """Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST."""
 
 import asyncio
-import ssl
 from collections.abc import Sequence
 from functools import partial
 from http import HTTPStatus
@@ -16,6 +15,7 @@ from syncd_client.core.core import Core
 from syncd_client.data import messages
 from syncd_client.data.messages import AnyWrite, Write
 from syncd_client.data.register_messages import RegisterWrite
+from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Input, Line, refused, retry_after_s
 from syncd_client.transport.operations_post import PATH, answers, body_of
 from syncd_client.transport.problem import read_problem
@@ -59,7 +59,7 @@ class HttpTransport:
                 headers=self._headers,
                 timeout=None,  # noqa: S113 - the core has timers of its own
                 follow_redirects=False,  # it would carry the token to another place
-                verify=ssl.create_default_context(),  # the system's authorities, as for the WebSocket
+                verify=authorities(),  # the system's authorities, as for the WebSocket
             )
         except (httpx.InvalidURL, ImportError, ValueError) as error:  # the proxy in the environment is none
             reason = f"the system's proxy cannot be used: {type(error).__name__}"

@@ -10,6 +10,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 
 from syncd_client.core.core import Core
 from syncd_client.data import messages
+from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Line, refused
 
 MAX_MESSAGE_BYTES: Final = 64 << 20
@@ -75,6 +76,7 @@ def _connect(url: str, bearer: str) -> _Connect:
         ping_interval=None,
         close_timeout=CLOSE_TIMEOUT_S,
         max_size=MAX_MESSAGE_BYTES,
+        ssl=authorities() if url.startswith("wss:") else None,
     )
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from syncd_client import RequestFailedError
-from syncd_client.transport import http_request
+from syncd_client.transport import authorities, http_request
 
 
 async def get_token() -> str:
@@ -35,7 +35,7 @@ def with_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_what_is_wrong_with_this_machine_is_told_as_any_failure(
     spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    http_request._authorities.cache_clear()
+    monkeypatch.setattr(authorities, "_kept", authorities._Kept())
     spoil(monkeypatch)
     with pytest.raises(RequestFailedError, match=r"^not answered: \w+$") as caught:
         await http_request.send("http://localhost:9/", "ann", get_token, "GET", None)
