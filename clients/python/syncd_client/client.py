@@ -83,7 +83,7 @@ class Client(ListCalls):
         """
         self._guard.check_close()
         self._guard.is_closed = True
-        if self._closing is None:
+        if self._closing is None or _was_cut_off(self._closing):
             self._closing = asyncio.get_running_loop().create_task(self._close())
         await asyncio.shield(self._closing)
 
@@ -296,3 +296,8 @@ class Client(ListCalls):
                 listener(event)
             except Exception:
                 logger.exception("a listener failed")  # the app's own code; the others are told all the same
+
+
+def _was_cut_off(task: asyncio.Task[None]) -> bool:
+    """Return whether ``task`` will never do all that it was for: its event loop has ended, or cancelled it."""
+    return task.cancelled() or (not task.done() and task.get_loop().is_closed())
