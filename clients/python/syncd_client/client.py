@@ -294,7 +294,7 @@ class Client(ListCalls):
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except Exception:
+            except (Exception, asyncio.CancelledError):  # the latter of what is cancelled in the app: nobody cancels us
                 logger.exception("a listener failed")  # the app's own code; the others are told all the same
 
 

@@ -1,6 +1,7 @@
 """An event loop on a thread of its own, for callers that have none."""
 
 import asyncio
+import logging
 import os
 import threading
 from collections.abc import Callable, Coroutine
@@ -8,6 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, ParamSpec, TypeVar
+
+logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -38,9 +41,14 @@ class _DaemonThreads(ThreadPoolExecutor):
 
 
 class LoopThread:
-    """Runs until ``stop``. Thread: any, of the process that made it. The process does not wait for it when it ends."""
+    """Runs until ``stop``. Thread: any, of the process that made it. The process does not wait for it when it ends.
 
-    def __init__(self) -> None:
+    Args:
+        on_exit: is run last if ``SystemExit`` ends it: of the app's own code, or of a host that ends threads so.
+    """
+
+    def __init__(self, on_exit: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._on_exit = on_exit
         self._process_id = os.getpid()
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
@@ -117,13 +125,19 @@ class LoopThread:
         """End the loop with all that runs on it, and wait for that, up to ``timeout_s``."""
         with self._lock:
             self._is_stopped = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        with suppress(RuntimeError):  # it has ended by itself
+            self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(timeout_s)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
         try:
             self._loop.run_forever()
+        except SystemExit:
+            logger.warning("SystemExit ends the thread of a client, which is closed", exc_info=True)
+            with self._lock:
+                self._is_stopped = True
+            self._loop.run_until_complete(self._on_exit())
         finally:
             while left := asyncio.all_tasks(self._loop):
                 for task in left:

@@ -15,7 +15,7 @@ from uuid import UUID
 from weakref import WeakSet
 
 from syncd_client import client as asyncio_client
-from syncd_client.callbacks import GetToken, Listener, asking
+from syncd_client.callbacks import GetToken, Listener, asking, check_listener
 from syncd_client.core.core import State
 from syncd_client.core.events import Event
 from syncd_client.core.outputs import Transport
@@ -90,12 +90,24 @@ class Client(ListCalls):
                 thread.run(self._client.close(), timeout_s)
             finally:
                 thread.stop(timeout_s)
-                for queue in list(self._queues):
-                    queue.close()
+                self._close_queues()
 
     def _open(self) -> None:
-        self._thread = self._last_thread = LoopThread()
+        self._thread = self._last_thread = LoopThread(self._end)
         _open_clients.add(self)
+
+    async def _end(self) -> None:
+        """Close what a thread leaves that was ended. Takes no lock: whoever has it may be waiting for this thread."""
+        self._thread = None
+        _open_clients.discard(self)
+        try:
+            await self._client.close()
+        finally:
+            self._close_queues()
+
+    def _close_queues(self) -> None:
+        for queue in list(self._queues):
+            queue.close()
 
     # What the app sees
 
@@ -126,7 +138,15 @@ class Client(ListCalls):
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Have ``listener`` called with every event, on the client's thread; returns what ends that."""
-        unsubscribe = self._call("subscribe", lambda: self._client.subscribe(listener))
+        check_listener(listener)
+
+        def tell(event: Event) -> None:
+            try:
+                listener(event)
+            except SystemExit as error:  # would end the client's thread
+                raise RuntimeError("a listener wants to exit: it can end neither the thread nor the process") from error
+
+        unsubscribe = self._call("subscribe", lambda: self._client.subscribe(tell))
         return lambda: self._read(unsubscribe)
 
     def events(self) -> EventQueue:

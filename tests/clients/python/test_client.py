@@ -128,11 +128,14 @@ async def test_what_is_no_message_we_know_does_no_harm(service: Service) -> None
         assert client.state is State.LIVE
 
 
-async def test_a_listener_may_change_the_list_and_a_failing_one_disturbs_nobody(service: Service) -> None:
+@pytest.mark.parametrize("mistake", [RuntimeError, asyncio.CancelledError])
+async def test_a_listener_may_change_the_list_and_a_failing_one_disturbs_nobody(
+    service: Service, mistake: type[BaseException]
+) -> None:
     seen: list[Event] = []
 
     def fail(event: Event) -> None:
-        raise RuntimeError("a listener's own mistake")
+        raise mistake  # the latter by the result of a task of its own
 
     def answer(event: Event) -> None:
         if isinstance(event, Resumed):

@@ -1,5 +1,6 @@
 """The client for threads at the edges of its life: closed meanwhile, forked, and when the main thread has ended."""
 
+import asyncio
 import subprocess
 import sys
 import textwrap
@@ -117,6 +118,58 @@ def test_whatever_a_callback_raises_is_told_at_once(get_token: Callable[[], str]
         client.sign_in("alice", get_token)
         client.wait_until(lambda: bool(reasons), TIMEOUT_S)
         assert reasons[0] == "no token: RuntimeError"
+
+
+def exits_as_a_condition() -> bool:
+    raise SystemExit(3)
+
+
+def test_what_ends_the_clients_thread_closes_the_client_and_leaves_nobody_waiting(tmp_path: Path) -> None:
+    """A host may end threads so, too: Kodi does, of an add-on that does not stop."""
+    client = sync.Client(NOBODY, SqliteStore(tmp_path / "client.db"))
+    events = client.events()
+    waiting = threading.Thread(target=lambda: list(events), daemon=True)
+    waiting.start()
+    client.sign_in("alice", lambda: "a-token")
+    assert client.add(A).wait(TIMEOUT_S) == "persistent"
+    with pytest.raises(SystemExit):
+        client.wait_until(exits_as_a_condition, TIMEOUT_S)
+    waiting.join(TIMEOUT_S)
+    assert not waiting.is_alive()
+    with pytest.raises(RuntimeError, match=r"^add: the client is closed; sign_in opens it again$"):
+        client.add(B)
+    assert [item.content_id for item in client.items] == [A]
+
+    listens = threading.Event()
+
+    async def exits_on_the_clients_thread() -> str:
+        while not listens.is_set():
+            await asyncio.sleep(0)
+        raise SystemExit(3)
+
+    client.sign_in("alice", exits_on_the_clients_thread)
+    events = client.events()
+    listens.set()
+    assert list(events)[-1] == Disconnected(code=None, retry_in_ms=None, reason="the app disconnected")
+    client.close()
+    client.sign_in("alice", lambda: "a-token")
+    assert client.add(B).wait(TIMEOUT_S) == "persistent"
+    assert len(client.items) == 2
+    client.close()
+
+
+def test_a_listener_ends_neither_the_thread_nor_what_is_under_way(caplog: pytest.LogCaptureFixture) -> None:
+    told: list[Event] = []
+
+    def exit_(_: Event) -> None:
+        raise SystemExit(3)
+
+    with sync.Client(NOBODY) as client:
+        client.subscribe(exit_)
+        client.subscribe(told.append)
+        client.sign_in("alice", lambda: "a-token")
+        client.wait_until(lambda: any(isinstance(event, Disconnected) for event in told), TIMEOUT_S)
+    assert "a listener wants to exit" in caplog.text
 
 
 FORKED = """

@@ -65,7 +65,7 @@ class SqliteStore:
         """Return the database, opened if it is not; another file at the path is opened instead of the one before."""
         self._leave_moved()
         if self._database is None:
-            # One thread at a time uses it, and another one where the client's event loop has ended, on a thread perhaps.
+            # One thread at a time uses it; another one if the client's event loop has ended together with its thread.
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._version = _prepare(database)
