@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import assert_never
+from typing import Final, assert_never
 from uuid import UUID
 
 from msgspec import structs
@@ -38,6 +38,9 @@ from syncd_client.transport.carrying import Input
 from syncd_client.transport.link import GetToken, Link
 from syncd_client.transport.proxy import proxy_mistake
 from syncd_client.transport.requests import Answer, RequestFailedError
+
+MAX_TIMER_MS: Final = 2**31 - 1
+"""Event loops on Qt's timers take no more."""
 
 WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
 """A call of the core that queues a write."""
@@ -294,7 +297,8 @@ class Engine:
                 self._drop_link()
             case StartTimer(timer=timer, after_ms=after_ms):
                 self._stop_timer(timer)
-                due = asyncio.get_running_loop().call_later(after_ms / 1000, self._timer_due, timer)
+                after_s = min(after_ms, MAX_TIMER_MS) / 1000
+                due = asyncio.get_running_loop().call_later(after_s, self._timer_due, timer)
                 self._timers[timer] = due
             case StopTimer(timer=timer):
                 self._stop_timer(timer)

@@ -1,15 +1,19 @@
 """A client and event loops that come one after the other, as under a test runner or in a notebook."""
 
 import asyncio
+import base64
 import socket
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 import syncd_client
-from syncd_client import Client, SqliteStore, State
+from syncd_client import Client, Disconnected, SqliteStore, State
 
 from tests.timeouts import TIMEOUT_S
 
@@ -86,6 +90,31 @@ def test_a_client_whose_event_loop_has_ended_with_its_thread_leaves_its_file(tmp
     store = SqliteStore(path)
     assert store.load("alice") is not None  # nobody has it
     store.close()
+
+
+class QtsTimers(asyncio.SelectorEventLoop):
+    """Has timers as qasync has: milliseconds that must fit into 31 bits."""
+
+    def call_later(self, delay: float, *arguments: Any, **named: Any) -> asyncio.TimerHandle:  # type: ignore[override]
+        if int(delay * 1000) >= 2**31:
+            raise OverflowError(f"{delay} s")
+        return super().call_later(delay, *arguments, **named)
+
+
+def test_a_token_that_is_good_for_a_year_is_used_where_no_timer_is_so_long() -> None:
+    payload = msgspec.json.encode({"sub": "alice", "exp": time.time() + 365 * 86_400})
+    token = f"e30.{base64.urlsafe_b64encode(payload).decode().rstrip('=')}.c2ln"
+    reasons: list[str] = []
+
+    async def connect() -> None:
+        async with Client(NOBODY) as client, asyncio.timeout(TIMEOUT_S):
+            client.subscribe(lambda event: reasons.append(event.reason) if isinstance(event, Disconnected) else None)
+            client.sign_in("alice", lambda: token)
+            await client.wait_until(lambda: bool(reasons))
+
+    with asyncio.Runner(loop_factory=QtsTimers) as runner:
+        runner.run(connect())
+    assert "Connect call failed" in reasons[0]
 
 
 SCRIPT = """
