@@ -64,6 +64,31 @@ def test_everything_saved_is_loaded_and_the_queue_keeps_its_order(reopen: Reopen
     assert reopen().load("alice") == UserState(HEAD, (item("a"),), (changed, write(3)))
 
 
+def test_a_content_whose_id_looks_like_one_in_a_list_is_kept_beside_that(reopen: Reopen) -> None:
+    """Where ids are any text: ``movie/1`` of the watchlist, ``1`` of the list ``movie``."""
+    items = (item("1"), item("movie/1"), item("/1"), structs.replace(item("1"), list="movie"))
+    store = reopen()
+    store.save("alice", Changes(head=HEAD, items={each.key: each for each in items}))
+    state = reopen().load("alice")
+    assert state is not None
+    assert {(each.list, each.content_id) for each in state.items} == {(each.list, each.content_id) for each in items}
+
+
+def test_what_an_earlier_version_kept_under_another_key_is_changed_and_not_doubled(tmp_path: Path) -> None:
+    path = tmp_path / "client.db"
+    store = SqliteStore(path)
+    store.save("alice", Changes(head=HEAD, items={"movie/1": item("movie/1"), "movie/2": item("movie/2")}))
+    state = store.load("alice")
+    assert state is not None
+    first, second = state.items
+    store.save("alice", Changes(head=HEAD, items={first.key: None, second.key: structs.replace(second, rank=9)}))
+    store.close()
+    state = store.load("alice")
+    store.close()
+    assert state is not None
+    assert state.items == (structs.replace(second, rank=9),)
+
+
 def test_a_snapshot_leaves_nothing_of_the_old_list(reopen: Reopen) -> None:
     store = reopen()
     store.save("alice", Changes(head=HEAD, items={"a": item("a"), "b": item("b", 1)}))

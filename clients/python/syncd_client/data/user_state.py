@@ -93,10 +93,12 @@ class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
 
     @property
     def key(self) -> str:
-        """Names the item among all of its user: no list's name has a slash, and no content's id a U+001F."""
+        """Names the item among all of its user: no list is called "" or has a slash, no content's id has a U+001F."""
         if self.registers is not None:
             return f"{self.registers}\x1f{self.content_id}"
-        return self.content_id if self.list is None else f"{self.list}/{self.content_id}"
+        if self.list is not None:
+            return f"{self.list}/{self.content_id}"
+        return f"/{self.content_id}" if "/" in self.content_id else self.content_id
 
     @property
     def age_key(self) -> tuple[Timestamp, int]:

@@ -99,16 +99,19 @@ class SqliteStore:
         head = self._values("SELECT value FROM heads WHERE user_id = ?", user_id)
         if not head:
             return None
-        items = self._values("SELECT value FROM items WHERE user_id = ?", user_id)
+        rows = self._opened().execute("SELECT key, value FROM items WHERE user_id = ?", (user_id,)).fetchall()
         queue = self._values("SELECT value FROM operations WHERE user_id = ? ORDER BY place", user_id)
         try:
-            return UserState(
+            items = {key: msgspec.json.decode(text, type=ConfirmedItem) for key, text in rows}
+            state = UserState(
                 msgspec.json.decode(head[0], type=Head),
-                tuple(msgspec.json.decode(text, type=ConfirmedItem) for text in items),
+                tuple(items.values()),
                 tuple(msgspec.json.decode(text, type=PendingWrite) for text in queue),
             )
         except (msgspec.DecodeError, TypeError) as error:  # the latter of what is no text
             raise sqlite3.DatabaseError(f"the store cannot be read: {error}") from error
+        self._put_in_place(user_id, items)
+        return state
 
     def save(self, user_id: str, changes: Changes) -> None:
         """Write ``changes`` in one transaction.
@@ -165,6 +168,16 @@ class SqliteStore:
             self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self.close()
         return True
+
+    def _put_in_place(self, user_id: str, items: dict[str, ConfirmedItem]) -> None:
+        """Give items their keys: there was one for ``a/1`` in the watchlist and the ``1`` of a list ``a``."""
+        moved: dict[str, ConfirmedItem | None] = {item.key: item for key, item in items.items() if item.key != key}
+        if moved:
+            moved |= {key: None for key, item in items.items() if item.key != key}
+            database = self._opened()
+            database.execute("BEGIN IMMEDIATE")
+            with database:
+                _write(database, "items", user_id, moved.items())
 
     def _values(self, query: str, user_id: str) -> list[str]:
         return [value for (value,) in self._opened().execute(query, (user_id,))]
