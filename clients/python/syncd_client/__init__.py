@@ -31,8 +31,8 @@ from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead,
 from syncd_client.event_stream import EventStream
 from syncd_client.operation import Operation
 from syncd_client.stores.memory_store import MemoryStore
-from syncd_client.stores.sqlite_store import SqliteStore, StoreInUseError
-from syncd_client.stores.store import Store
+from syncd_client.stores.sqlite_store import SqliteStore
+from syncd_client.stores.store import Store, StoreInUseError
 from syncd_client.transport.catalogue import NamedList
 from syncd_client.transport.requests import RequestFailedError
 from syncd_client.user_catalogue import UserCatalogue

@@ -30,9 +30,9 @@ async def get_token() -> str:
     return "a-token"
 
 
-def opened(path: Path, told: list[Storage] | None = None) -> Client:
+def opened(path: Path, told: list[Storage] | None = None, store: SqliteStore | None = None) -> Client:
     """Return a client that stays offline, with alice's list."""
-    client = Client(NOWHERE, SqliteStore(path))
+    client = Client(NOWHERE, store or SqliteStore(path))
 
     def note(event: Event) -> None:
         if told is not None and isinstance(event, Storage):
@@ -107,12 +107,16 @@ async def test_a_file_that_cannot_be_used_is_told_and_left_alone_and_the_client_
     assert (path.read_bytes() if path.is_file() else None) == before
 
 
-async def test_a_file_in_use_is_taken_when_it_is_free_with_the_changes_of_both(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_same_store", [False, True])
+async def test_a_file_in_use_is_taken_when_it_is_free_with_the_changes_of_both(
+    tmp_path: Path, is_same_store: bool
+) -> None:
     path = tmp_path / "client.db"
-    first = opened(path)
+    shared = SqliteStore(path) if is_same_store else None
+    first = opened(path, None, shared)
     first.add_many([A, B])
     told: list[Storage] = []
-    second = opened(path, told)
+    second = opened(path, told, shared)
     assert "another client uses" in told[0].reason
     assert (first.storage, second.storage) == ("persistent", "memory")
     second.add(C)

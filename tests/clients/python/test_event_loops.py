@@ -92,6 +92,21 @@ def test_a_client_whose_event_loop_has_ended_with_its_thread_leaves_its_file(tmp
     store.close()
 
 
+def test_a_store_that_a_client_has_left_with_its_event_loop_serves_the_next_one(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "client.db")
+    clients: list[Client] = []
+
+    async def add(content_id: str) -> str:
+        clients.append(Client(NOBODY, store))
+        clients[-1].sign_in("alice", lambda: "a-token")
+        return await clients[-1].add(content_id)
+
+    assert [asyncio.run(add(A)), asyncio.run(add(B))] == ["persistent", "persistent"]
+    assert len(clients[1].items) == 2
+    for client in clients:
+        asyncio.run(client.close())
+
+
 class QtsTimers(asyncio.SelectorEventLoop):
     """Has timers as qasync has: milliseconds that must fit into 31 bits."""
 

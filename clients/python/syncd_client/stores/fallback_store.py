@@ -1,18 +1,23 @@
 """A store that may fail at any moment, with memory to fall back on."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from typing import Final
+from weakref import WeakValueDictionary
 
 from syncd_client.data.renumbering import merged, renumbered
 from syncd_client.data.user_state import Changes, Head, StorageKind, UserState
 from syncd_client.stores.memory_store import MemoryStore
-from syncd_client.stores.store import Store
+from syncd_client.stores.store import Store, StoreInUseError
 
 logger = logging.getLogger(__name__)
 
 FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
+
+_owners: Final = WeakValueDictionary[int, "FallbackStore"]()
+"""By the id of an app's store, who uses it."""
 
 
 class FallbackStore:
@@ -40,6 +45,8 @@ class FallbackStore:
         """Users whom a store that failed may still hold."""
         self._old_ids: dict[str, str] = {}
         """By operation id of what was numbered again, the id that the app was given."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        """On which the store was used, if on any."""
         self.error: str | None = None
         """Why the store is not used now."""
         self.retry_after_s = FIRST_RETRY_S
@@ -62,6 +69,7 @@ class FallbackStore:
             self._memory = MemoryStore()
             self._saved_heads = {}
             try:
+                self._claim()
                 self._note(user_id, self._store.load(user_id))
             except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
                 self._fail(error)
@@ -93,6 +101,7 @@ class FallbackStore:
         self._saved_heads.pop(user_id, None)
         self._unsaved.pop(user_id, None)
         try:
+            self._claim()
             self._store.erase(user_id)
         except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
             self._erased.add(user_id)
@@ -123,6 +132,7 @@ class FallbackStore:
         self.retry_after_s = min(MAX_RETRY_S, 2 * self.retry_after_s)
         grown: dict[str, UserState] = {}
         try:
+            self._claim()
             for user_id in tuple(self._erased):
                 self._store.erase(user_id)
                 self._erased.discard(user_id)
@@ -142,10 +152,21 @@ class FallbackStore:
         """Write what there is, if the store works again at last, and release the store."""
         if self.error is not None:
             self.retry()
+        if _owners.get(id(self._store)) not in (None, self):
+            return
         try:
             self._store.close()
         except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
             self._fail(error)
+        _owners.pop(id(self._store), None)
+
+    def _claim(self) -> None:
+        """Have the app's store until ``close`` or the end of the event loop. Raises: StoreInUseError."""
+        owner = _owners.get(id(self._store), self)
+        if owner is not self and not (owner._loop and owner._loop.is_closed()):
+            raise StoreInUseError("another client uses this store: give each one its own")
+        _owners[id(self._store)] = self
+        self._loop = _running_loop()
 
     def _put_back(self, user_id: str) -> UserState | None:
         ours = self._memory.load(user_id)
@@ -178,6 +199,13 @@ class FallbackStore:
             logger.info("the store failed: %s", reason, exc_info=error)  # the app is told by an event
         self.error = reason
         self._unsaved = {}
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _all_of(state: UserState, stored: UserState | None) -> Changes:

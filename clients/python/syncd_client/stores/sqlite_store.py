@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from syncd_client.data.user_state import Changes, ConfirmedItem, Head, PendingWrite, UserState
+from syncd_client.stores.store import StoreInUseError
 
 _FIRST_VERSION: Final = 1
 _LISTS_VERSION: Final = 2
@@ -33,10 +34,6 @@ _PUT: Final = (
 )
 _DROP_USER: Final = "DELETE FROM {} WHERE user_id = ?"
 _DROP: Final = "DELETE FROM {} WHERE user_id = ? AND key = ?"
-
-
-class StoreInUseError(Exception):
-    """Another client uses the file: two would number their writes alike."""
 
 
 class SqliteStore:

@@ -5,6 +5,10 @@ from typing import Protocol
 from syncd_client.data.user_state import Changes, UserState
 
 
+class StoreInUseError(Exception):
+    """Another client uses what is stored: two would number their writes alike."""
+
+
 class Store(Protocol):
     """Keeps the state of every user of this device; an app may bring its own.
 
