@@ -3,13 +3,16 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, WebSocketException
+from websockets.proxy import get_proxy
+from websockets.uri import parse_uri
 
 from syncd_client.core.core import Core
 from syncd_client.data import messages
+from syncd_client.transport.addresses import connected
 from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Line, refused
 
@@ -39,7 +42,7 @@ class _Connection(ClientConnection):
 async def talk(line: Line, url: str, bearer: str) -> None:
     """Open a WebSocket, and carry messages both ways until it ends."""
     try:
-        socket = await _connect(url, bearer)
+        socket = await _connected(url, bearer)
     except InvalidStatus as error:
         response = error.response
         header = response.headers.get
@@ -56,7 +59,7 @@ async def can_be_had(url: str, bearer: str) -> bool:
     """Return whether a WebSocket opens and lets something through in both directions."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
-            socket = await _connect(url, bearer)
+            socket = await _connected(url, bearer)
             try:
                 await (await socket.ping())
             finally:
@@ -66,8 +69,12 @@ async def can_be_had(url: str, bearer: str) -> bool:
     return True
 
 
-def _connect(url: str, bearer: str) -> _Connect:
-    return _Connect(
+async def _connected(url: str, bearer: str) -> ClientConnection:
+    uri = parse_uri(url)
+    how: dict[str, Any] = {"ssl": authorities()} if uri.secure else {}
+    if get_proxy(uri) is None:  # else the library connects to the proxy
+        how["sock"] = await connected(uri.host, uri.port)
+    return await _Connect(
         url,
         create_connection=_Connection,
         additional_headers={"Authorization": f"Bearer {bearer}"},
@@ -76,7 +83,7 @@ def _connect(url: str, bearer: str) -> _Connect:
         ping_interval=None,
         close_timeout=CLOSE_TIMEOUT_S,
         max_size=MAX_MESSAGE_BYTES,
-        ssl=authorities() if url.startswith("wss:") else None,
+        **how,
     )
 
 
