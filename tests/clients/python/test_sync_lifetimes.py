@@ -76,6 +76,51 @@ def test_a_handler_of_signals_may_call_the_client_in_the_midst_of_a_call() -> No
     client.close()
 
 
+def test_a_handler_of_signals_may_have_events_told_in_the_midst_of_taking_one() -> None:
+    client = sync.Client(NOBODY)
+    client.sign_in("alice", lambda: "a-token")
+    events = client.events()
+    taken: list[Event | None] = []
+
+    def interrupt(*_: object) -> None:
+        sys.setprofile(None)
+        client.disconnect()
+        client.connect()
+        sys.setprofile(interrupt)
+
+    def take() -> None:
+        sys.setprofile(interrupt)  # as a handler of signals would: at each step of the call
+        taken.append(events.get(timeout_s=0))
+        taken.append(events.get())
+        sys.setprofile(None)
+
+    taking = threading.Thread(target=take, daemon=True)
+    taking.start()
+    taking.join(TIMEOUT_S)
+    assert len(taken) == 2
+    assert taken[1] is not None
+    client.close()
+
+
+def test_each_event_is_taken_once_by_however_many_threads() -> None:
+    queue = sync.EventQueue()
+    taken: list[Event] = []
+    threads = [threading.Thread(target=lambda: taken.extend(queue)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    told: list[Event] = [Disconnected(code=number, retry_in_ms=None, reason="") for number in range(5_000)]
+    for event in told:
+        queue.put(event)
+    queue.close()
+    for thread in threads:
+        thread.join(TIMEOUT_S)
+        assert not thread.is_alive()
+    assert len(taken) == len(told)
+    assert {event.code for event in taken if isinstance(event, Disconnected)} == set(range(5_000))
+    queue.put(told[0])
+    assert queue.is_closed
+
+
 SIGNALS = """
 import signal, sys
 sys.path.insert(0, sys.argv[1])
