@@ -115,11 +115,12 @@ class LoopThread:
             coroutine.close()
             raise RuntimeError("the client runs in the process that this one was forked from: make another one here")
         with self._lock:
-            if self._is_stopped:
-                coroutine.close()
-                raise RuntimeError("the client was closed meanwhile")
-            self._loop.call_soon_threadsafe(start)
-        return cancel
+            if not self._is_stopped:
+                with suppress(RuntimeError):  # a handler of signals has closed the client in the midst of this
+                    self._loop.call_soon_threadsafe(start)
+                    return cancel
+        coroutine.close()
+        raise RuntimeError("the client was closed meanwhile")
 
     def stop(self, timeout_s: float | None = None) -> None:
         """End the loop with all that runs on it, and wait for that, up to ``timeout_s``."""

@@ -76,6 +76,29 @@ def test_a_handler_of_signals_may_call_the_client_in_the_midst_of_a_call() -> No
     client.close()
 
 
+def test_a_handler_of_signals_may_close_the_client_in_the_midst_of_a_call() -> None:
+    client = sync.Client(NOBODY)
+    client.sign_in("alice", lambda: "a-token")
+    said: list[str] = []
+
+    def interrupt(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_name == "call_soon_threadsafe":
+            sys.setprofile(None)
+            client.close()
+
+    def call() -> None:
+        sys.setprofile(interrupt)
+        try:
+            client.add(A)
+        except RuntimeError as error:
+            said.append(str(error))
+
+    calling = threading.Thread(target=call, daemon=True)
+    calling.start()
+    calling.join(TIMEOUT_S)
+    assert said == ["the client was closed meanwhile"]
+
+
 def test_a_handler_of_signals_may_have_events_told_in_the_midst_of_taking_one() -> None:
     client = sync.Client(NOBODY)
     client.sign_in("alice", lambda: "a-token")
