@@ -76,26 +76,28 @@ def compile_creating(dialect: Dialect) -> None:
 def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str] | None:
     """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
 
-    A list stays without where its user may have no more of them, or where each add is a repetition. Return the lines of
-    those that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
+    A list stays without where its user may have no more of them, where each add is a repetition, or where something is
+    only removed from it: then the lock of its user's own head keeps others from creating it. Return the lines of those
+    that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
     meanwhile, and this transaction has to end, as it may not lock that now.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
     registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
     transaction.execute_many(_CREATE_HEADS, [(line,) for line in sorted(user_ids | registers)])
-    adds = [one for one in batch if isinstance(one, Operation) and list_in(one.line) and one.change.action == "add"]
-    if not adds:
+    of_lists = [one for one in batch if isinstance(one, Operation) and list_in(one.line)]
+    if not of_lists:
         return []
+    adds = [one for one in of_lists if one.change.action == "add"]
     ids = [(operation.line, name) for operation in adds if (name := operation.change.operation_id) is not None]
     answered = {(line, operation_id) for line, operation_id, _ in read_answers(transaction, ids)}
     new = {operation.line for operation in adds if (operation.line, operation.change.operation_id) not in answered}
     # All at once and in one order, as ``load`` does: who holds one of them must not wait for another behind it.
     locked = _locked(transaction, {operation.line for operation in batch} | user_ids)
-    missing = new - locked.keys()
+    missing = {operation.line for operation in of_lists} - locked.keys()
     if missing and _are_there(transaction, missing):
         return None
     created: list[str] = []
-    for line in sorted(missing):
+    for line in sorted(missing & new):
         user_id, list_id = parts_of(line)[0], list_in(line) or ""
         if _count(transaction, user_id) < bounds.lists_per_user:
             _create(transaction, user_id, list_id, title=list_id)

@@ -7,10 +7,14 @@ import psycopg
 import pytest
 
 from actors.messages.collections import collection_of_list, line_of
-from actors.messages.journal import Changes, ChangesExpired, Page, Status
+from actors.messages.journal import Changes, ChangesExpired, Outcome, Page, Status
 from actors.messages.lists import ListDeleted
+from storage.databases.database import Database
+from storage.journal.answers import AnswerKeeping
+from storage.journal.commit import commit
+from storage.journal.history import DEFAULT_HISTORY
 from storage.journal.journal_store import SqlJournalStore
-from storage.rules.bounds import Bounds
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.timeouts import TIMEOUT_S
@@ -165,3 +169,35 @@ def test_a_list_that_another_node_creates_at_that_moment_is_found(
         other.execute("INSERT INTO lists (user_id, list, title) VALUES ('ann', 'kids', 'theirs')")
         other.commit()
         assert writing.result(timeout=TIMEOUT_S) == {"add": 7, "name": False, "delete": ListDeleted(7)}[edit]
+
+
+@pytest.mark.integration
+def test_a_list_that_another_node_creates_while_something_is_removed_from_it_is_not_taken_for_one_that_is_not_there(
+    open_journal: OpenJournal, postgresql_url: str, author: Author, kids: Author
+) -> None:
+    def remove() -> list[Outcome] | None:
+        with database.transaction(writing=True) as transaction:
+            batch = [author.add("brazil"), kids.remove("dumbo", operation_id="x")]
+            keeping = AnswerKeeping(DEFAULT_HISTORY.min_answer_age_ms)
+            return commit(transaction, batch, 0, DEFAULT_HISTORY, keeping, DEFAULT_BOUNDS, create_heads=True)
+
+    journal = open_journal(postgresql_url)
+    journal.commit([author.add("alien"), kids.add("bambi")])
+    journal.delete_list("ann", "kids")
+    database = Database(postgresql_url)
+    watched, held = (psycopg.connect(postgresql_url, autocommit=auto) for auto in (True, False))
+    with watched as watcher, held as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT * FROM heads WHERE user_id = 'ann' FOR UPDATE")
+        removing = thread.submit(remove)
+        while not watcher.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
+            pass
+        head = "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node, items)"
+        other.execute(f"{head} VALUES ('{KIDS}', 3, 3, 3, 0, '', 1)".encode())
+        entry = "INSERT INTO entries (user_id, content_id, tag, added_revision, timestamp, node, device_id)"
+        other.execute(f"{entry} VALUES ('{KIDS}', '{kids.content('dumbo')}', 'syncd:3', 3, 0, '', 'tv')".encode())
+        other.commit()
+        assert removing.result(timeout=TIMEOUT_S) is None
+    database.close()
+    assert journal.heads([KIDS])[0].revision == 3
+    (removed,) = journal.commit([kids.remove("dumbo", operation_id="x")])
+    assert (removed.status, removed.revision) == (Status.REMOVED, 4)
