@@ -30,9 +30,9 @@ class LiveTag(Struct, frozen=True):
     """Of its item: all tags of a content have the same."""
 
     @property
-    def age_key(self) -> tuple[HLCTimestamp, int]:
-        """Sorts older tags before newer ones."""
-        return self.timestamp, self.added_revision
+    def age_key(self) -> tuple[int, int]:
+        """Sorts older tags before newer ones, as lists are read: of two stamps of one moment by their revisions."""
+        return self.timestamp.pack(), self.added_revision
 
 
 def missing(there: Mapping[str, Mapping[Tag, LiveTag]], here: Mapping[str, Mapping[Tag, LiveTag]]) -> list[LiveTag]:

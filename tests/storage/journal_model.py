@@ -148,7 +148,7 @@ class Model:
             return Outcome(status=Status.EXISTING)
         for name in ("data", "position"):
             self.said[operation.content_id, name].clear()
-        newest_first = sorted(live, key=lambda tag: (live[tag].timestamp, live[tag].revision), reverse=True)
+        newest_first = sorted(live, key=lambda tag: (live[tag].timestamp.pack(), live[tag].revision), reverse=True)
         return Outcome(status=Status.REMOVED, update=self.record(operation, tuple(newest_first)), is_new=True)
 
     def record(self, operation: Operation, tags: tuple[str, ...]) -> Update:

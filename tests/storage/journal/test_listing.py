@@ -122,6 +122,17 @@ def test_an_item_with_several_live_tags_is_shown_once_as_its_newest(journal: Sql
     ]
 
 
+def test_an_item_that_two_nodes_stamped_at_one_moment_is_shown_once_though_it_is_removed_meanwhile(
+    journal: SqlJournalStore, author: Author
+) -> None:
+    journal.commit([author.add("b")])
+    moment = author.add("c").timestamp
+    journal.commit([author.add("a", device="tv", timestamp=replace(moment, node="z"))])
+    journal.commit([author.add("a", device="phone", observed=1, timestamp=replace(moment, node="a"))])
+    items, _ = listing(journal, 1, [author.remove("a")])
+    assert [item.content_id for item in items] == [author.content("a"), author.content("b")]
+
+
 def test_another_users_bookmark_shows_only_ones_own_list(journal: SqlJournalStore, author: Author) -> None:
     journal.commit([author.add(name) for name in "abc"])
     bookmark = first_page(journal, 1).after
