@@ -65,6 +65,12 @@ _SAW: Final = _for_rows(
     "now_ms",
     "rows",
 )
+_SAW_UNTIL: Final = _for_rows(
+    "UPDATE devices SET last_seen_ms = :until_ms"
+    " WHERE last_seen_ms < :until_ms AND (user_id, device_id) IN (SELECT {0}, {1} FROM {rows})",
+    "until_ms",
+    "rows",
+)
 _FIND_KNOWN: Final = _for_rows(
     "SELECT user_id, device_id, last_seen_ms FROM devices WHERE (user_id, device_id) IN (SELECT {0}, {1} FROM {rows})",
     "rows",
@@ -83,7 +89,9 @@ _PUT_LEASE: Final = Statement(
 )
 _OF_NODE: Final = leases.c.node == bindparam("of_node")
 _LOCK_LEASE: Final = Statement(for_update(select(leases.c.ends_ms).where(_OF_NODE)))
-_CLEAR_LEASE: Final = Statement(update(leases).where(_OF_NODE).values(ends_ms=0))
+_CLEAR_LEASE: Final = Statement(
+    update(leases).where(_OF_NODE).values(ends_ms=bindparam("cleared_ms")), "of_node", "cleared_ms"
+)
 _DROP_LEASE: Final = Statement(delete(leases).where(_OF_NODE))
 _ENDED_LEASES: Final = Statement(
     for_update(
@@ -129,9 +137,9 @@ _KNOWN: Final = Statement(
     "of_line",
 )
 _CONNECTED: Final = Statement(
-    select(presence.c.device_id, presence.c.node)
+    select(presence.c.device_id, presence.c.node, leases.c.ends_ms)
     .join_from(presence, leases, leases.c.node == presence.c.node)
-    .where(presence.c.user_id == bindparam("of_user"), leases.c.ends_ms >= bindparam("now_ms"))
+    .where(presence.c.user_id == bindparam("of_user"))
     .order_by(presence.c.node)
 )
 _CLOCK: Final = Statement(text("SELECT CAST(floor(extract(epoch FROM clock_timestamp()) * 1000) AS bigint)"))
@@ -194,11 +202,15 @@ class SqlPresenceStore:
         with self._database.transaction(writing=False) as transaction:
             now_ms = self._clock(transaction)
             known = transaction.execute(_KNOWN, (user_id, line_of(user_id, DEVICES))).fetchall()
-            connected = transaction.execute(_CONNECTED, (user_id, now_ms)).fetchall()
+            connected = transaction.execute(_CONNECTED, (user_id,)).fetchall()
         nodes: dict[str, list[str]] = {}
-        for device_id, node in connected:
-            nodes.setdefault(device_id, []).append(node)
-        listed = tuple([_known_device(row, nodes, now_ms) for row in known])
+        gone_ms: dict[str, int] = {}
+        for device_id, node, ends_ms in connected:
+            if ends_ms >= now_ms:
+                nodes.setdefault(device_id, []).append(node)
+            else:
+                gone_ms[device_id] = max(abs(ends_ms), gone_ms.get(device_id, 0))
+        listed = tuple([_known_device(row, nodes, gone_ms, now_ms) for row in known])
         for device in listed:
             nodes.pop(device.device_id, None)
         return Devices(listed, {device_id: tuple(on) for device_id, on in nodes.items()})
@@ -253,8 +265,9 @@ def _clear(transaction: Transaction, request: NotePresence, now_ms: int) -> tupl
 
     Returns what it was, and whether there is more of it.
 
-    A lease that is 0 while that goes on tells a node that comes back that its rows may be gone. One that is longer than
-    any can be is of before the clock was put back: from now on it is as long as the others.
+    Its devices were there until the lease ended. A lease that is negative while that goes on tells a node that comes
+    back that its rows may be gone. One that is longer than any can be is of before the clock was put back: from now on
+    it is as long as the others.
     """
     before_ms, far_ms = (2**62, 2**62) if request.is_alone else (now_ms, now_ms + 2 * request.lease_ms)
     ended = transaction.execute(_ENDED_LEASES, (before_ms, far_ms, request.node)).fetchall()
@@ -263,15 +276,17 @@ def _clear(transaction: Transaction, request: NotePresence, now_ms: int) -> tupl
         if ends_ms >= before_ms:
             transaction.execute(_PUT_LEASE, (node, now_ms + request.lease_ms))
             continue
+        until_ms = min(abs(ends_ms), now_ms)
         rows = [
             (user_id, device_id)
             for user_id, device_id in transaction.execute(_ON_NODE, (node, CLEARED_AT_ONCE)).fetchall()
         ]
         if rows:
             _execute(transaction, _LEFT, node, _json(rows))
+            _execute(transaction, _SAW_UNTIL, until_ms, _json(rows))
             cleared += rows
         if len(rows) == CLEARED_AT_ONCE:
-            transaction.execute(_CLEAR_LEASE, (node,))
+            transaction.execute(_CLEAR_LEASE, (node, -until_ms))
             return cleared, True
         transaction.execute(_DROP_LEASE, (node,))
     return cleared, False
@@ -285,8 +300,10 @@ def _json(rows: object) -> str:
     return _encode(rows).decode()
 
 
-def _known_device(row: Row, nodes: Mapping[str, Sequence[str]], now_ms: int) -> KnownDevice:
+def _known_device(row: Row, nodes: Mapping[str, Sequence[str]], gone_ms: Mapping[str, int], now_ms: int) -> KnownDevice:
+    """Return the device in a row of ``_KNOWN``; ``gone_ms``: when the last lease ended that it was online by."""
     latest = update_of(row[1:])
     here = tuple(nodes.get(latest.key, ()))
+    last_seen_ms = now_ms if here else max(row[0], gone_ms.get(latest.key, 0))
     fields = DeviceFields(**fields_of(latest.values))
-    return KnownDevice(device_id=latest.key, fields=fields, last_seen_ms=now_ms if here else row[0], nodes=here)
+    return KnownDevice(device_id=latest.key, fields=fields, last_seen_ms=last_seen_ms, nodes=here)

@@ -177,5 +177,5 @@ leases = Table(
     "leases",
     metadata,
     Column("node", Text, primary_key=True),
-    Column("ends_ms", BigInteger, nullable=False),  # by the database's clock; 0: others have begun to clear its rows
+    Column("ends_ms", BigInteger, nullable=False),  # by the database's clock; not above 0: others clear its rows
 )

@@ -253,11 +253,48 @@ def test_whose_node_stops_has_gone_offline_to_who_is_on_another(
 def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_url: str) -> None:
     migrate(sqlite_url)
     store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
-    came_ms = wall_clock.now_ms
+    ended_ms = wall_clock.now_ms + LEASE_MS
     store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
     Knowing(on_sqlite, wall_clock).say("tv")
     wall_clock.now_ms += 2 * LEASE_MS
     noted = store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(PHONE,)))
     on_sqlite.close()
-    gone, here = DeviceSeen("tv", False, came_ms), DeviceSeen("phone", True, wall_clock.now_ms)
+    gone, here = DeviceSeen("tv", False, ended_ms), DeviceSeen("phone", True, wall_clock.now_ms)
     assert noted.seen == (UserDevicesSeen("ann", (gone, here), False),)
+
+
+@pytest.mark.parametrize("others", [0, CLEARED_AT_ONCE])
+def test_devices_of_a_node_that_has_died_were_last_seen_when_its_lease_ended(
+    wall_clock: WallClock, sqlite_url: str, others: int
+) -> None:
+    def last_seen_ms() -> int:
+        return store.devices("zoe").devices[0].last_seen_ms
+
+    migrate(sqlite_url)
+    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+    came = tuple((f"u{number}", "tv") for number in range(others))  # in a part of their own, which goes first
+    store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False, came=(*came, ("zoe", "tv"))))
+    Knowing(on_sqlite, wall_clock).say("tv", user_id="zoe")
+    wall_clock.now_ms += 30 * LEASE_MS
+    store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False))
+    ended_ms = wall_clock.now_ms + LEASE_MS
+    wall_clock.now_ms += 30 * LEASE_MS
+    assert last_seen_ms() == ended_ms
+    while store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False)).has_more:
+        assert last_seen_ms() == ended_ms
+    assert last_seen_ms() == ended_ms
+    assert rows(on_sqlite, "presence") == 0
+    on_sqlite.close()
+
+
+def test_who_is_on_a_node_that_is_alone_was_there_before_it_until_now_at_most(
+    wall_clock: WallClock, sqlite_url: str
+) -> None:
+    migrate(sqlite_url)
+    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+    store.note(NotePresence(node="before", lease_ms=LEASE_MS, is_alone=True, came=(TV,)))
+    Knowing(on_sqlite, wall_clock).say("tv")
+    wall_clock.now_ms += 1_000  # it was killed, and started again at once
+    store.note(NotePresence(node="after", lease_ms=LEASE_MS, is_alone=True))
+    assert store.devices("ann").devices[0].last_seen_ms == wall_clock.now_ms
+    on_sqlite.close()
