@@ -110,6 +110,22 @@ def test_a_backup_of_a_renewed_epoch_that_is_put_into_an_open_journal_is_refused
             again.commit([author.add("eraserhead", user="bob")])
 
 
+def test_a_journal_whose_last_writer_was_erased_is_refused_until_the_mark_is_removed(
+    journal: SqlJournalStore, open_journal: OpenJournal, sqlite_url: str, file: Path, author: Author
+) -> None:
+    journal.close()
+    with closing(sqlite3.connect(file, isolation_level=None)) as operator:
+        for table in ("heads", "contexts", "entries", "operations", "answers"):
+            operator.execute(f"DELETE FROM {table} WHERE user_id = 'ann'")
+    again = open_journal(sqlite_url)
+    with pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
+        again.commit([author.add("eraserhead", user="bob")])
+    again.close()
+    file.with_name("journal.db.high-water").unlink()
+    erased = open_journal(sqlite_url)
+    assert erased.commit([author.add("frenzy", user="bob"), author.add("gilda")])[1].revision == 1
+
+
 def test_a_wal_that_is_damaged_anywhere_is_noticed_after_a_crash(
     journal: SqlJournalStore, open_journal: OpenJournal, file: Path, tmp_path: Path, author: Author
 ) -> None:
