@@ -36,17 +36,18 @@ CLEARED_AT_ONCE: Final = 500
 _encode: Final = msgspec.json.Encoder().encode
 
 _ROWS: Final = {
-    "sqlite": ("json_each(:rows) AS r", "json_extract(r.value, '$[{}]')"),
-    "postgresql": ("json_array_elements(CAST(:rows AS json)) AS r(value)", "r.value->>{}"),
+    "sqlite": ("json_each(:rows) AS r", "json_extract(r.value, '$[{}]')", ""),
+    "postgresql": ("json_array_elements(CAST(:rows AS json)) AS r(value)", "r.value->>{}", "FOR UPDATE SKIP LOCKED"),
 }
-"""Rows that are given as one parameter, a JSON text: where they are selected from, and a column of them."""
+"""Rows that are given as one parameter, a JSON text: where they are selected from, and a column of them. Also what
+leaves out rows that others have locked."""
 
 
 def _for_rows(sql: str, *parameters: str) -> dict[str, Statement]:
     """Return ``sql`` for each database; ``{rows}`` and ``{0}``, ``{1}`` … in it are those of ``:rows``."""
     return {
-        name: Statement(text(sql.format(*(column.format(at) for at in range(2)), rows=rows)), *parameters)
-        for name, (rows, column) in _ROWS.items()
+        name: Statement(text(sql.format(*(column.format(at) for at in range(2)), rows=rows, free=free)), *parameters)
+        for name, (rows, column, free) in _ROWS.items()
     }
 
 
@@ -66,8 +67,9 @@ _SAW: Final = _for_rows(
     "rows",
 )
 _SAW_UNTIL: Final = _for_rows(
-    "UPDATE devices SET last_seen_ms = :until_ms"
-    " WHERE last_seen_ms < :until_ms AND (user_id, device_id) IN (SELECT {0}, {1} FROM {rows})",
+    # Who has locked one sees it come or go, or forgets it; and two nodes' transactions must not wait for each other.
+    "UPDATE devices SET last_seen_ms = :until_ms WHERE (user_id, device_id) IN (SELECT user_id, device_id FROM devices"
+    " WHERE last_seen_ms < :until_ms AND (user_id, device_id) IN (SELECT {0}, {1} FROM {rows}) {free})",
     "until_ms",
     "rows",
 )

@@ -267,11 +267,12 @@ def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_u
 def test_devices_of_a_node_that_has_died_were_last_seen_when_its_lease_ended(
     wall_clock: WallClock, sqlite_url: str, others: int
 ) -> None:
+    migrate(sqlite_url)
+    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+
     def last_seen_ms() -> int:
         return store.devices("zoe").devices[0].last_seen_ms
 
-    migrate(sqlite_url)
-    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
     came = tuple((f"u{number}", "tv") for number in range(others))  # in a part of their own, which goes first
     store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False, came=(*came, ("zoe", "tv"))))
     Knowing(on_sqlite, wall_clock).say("tv", user_id="zoe")
@@ -285,6 +286,24 @@ def test_devices_of_a_node_that_has_died_were_last_seen_when_its_lease_ended(
     assert last_seen_ms() == ended_ms
     assert rows(on_sqlite, "presence") == 0
     on_sqlite.close()
+
+
+@pytest.mark.integration
+def test_who_clears_what_a_dead_node_has_left_waits_for_no_device_that_another_writes(
+    postgresql_url: str, wall_clock: WallClock
+) -> None:
+    migrate(postgresql_url)
+    store = SqlPresenceStore(database := Database(postgresql_url), wall_clock)
+    store.note(NotePresence(node="dead", lease_ms=ENDED_MS, is_alone=False, came=(TV,)))
+    Knowing(database, wall_clock).say("tv")
+    other = Database(postgresql_url)
+    with other.transaction(writing=True) as transaction:
+        transaction.connection.execute("UPDATE devices SET last_seen_ms = 1")
+        store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False))
+    assert rows(database, "presence") == 0
+    assert store.devices("ann").devices[0].last_seen_ms == 1
+    other.close()
+    database.close()
 
 
 def test_who_is_on_a_node_that_is_alone_was_there_before_it_until_now_at_most(
