@@ -201,3 +201,23 @@ def test_a_list_that_another_node_creates_while_something_is_removed_from_it_is_
     assert journal.heads([KIDS])[0].revision == 3
     (removed,) = journal.commit([kids.remove("dumbo", operation_id="x")])
     assert (removed.status, removed.revision) == (Status.REMOVED, 4)
+
+
+@pytest.mark.integration
+def test_what_is_removed_from_a_list_that_is_not_there_by_two_nodes_at_once_has_one_answer(
+    open_journal: OpenJournal, postgresql_url: str, author: Author, kids: Author
+) -> None:
+    journal = open_journal(postgresql_url)
+    journal.commit([author.add("alien")])
+    remove = kids.remove("dumbo", operation_id="x")
+    watched, held = (psycopg.connect(postgresql_url, autocommit=auto) for auto in (True, False))
+    with watched as watcher, held as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT * FROM heads WHERE user_id = 'ann' FOR UPDATE")
+        answer = "INSERT INTO answers (user_id, operation_id, kind, content_id, status, recorded_ms)"
+        row = f"'{KIDS}', 'x', 'watchlist.remove', '{remove.content_id}', 'not_found', {2**62}"
+        other.execute(f"{answer} VALUES ({row})".encode())
+        removing = thread.submit(journal.commit, [remove])
+        while not watcher.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
+            pass
+        other.commit()
+        assert removing.result(timeout=TIMEOUT_S)[0].status is Status.NOT_FOUND
