@@ -30,6 +30,11 @@ OURS = {
 }
 """What no URL can set."""
 
+# To everybody who is answered that has happened: a server that crashes must not forget it, whatever others have it do.
+_DURABLE = (
+    "set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)"
+)
+
 _NOT_NOW = "55000"
 """SQLSTATE: object not in prerequisite state. A standby knows its timeline when it is promoted."""
 
@@ -77,7 +82,8 @@ class PostgreSQL:
             "plan_cache_mode": "force_custom_plan",  # one made on empty tables would scan full ones for ever
         }
         # Until the transaction ends: whatever is set for longer would stay behind in a pooler's session.
-        self._settings = f"SELECT {', '.join(f'set_config({n!r}, {str(v)!r}, true)' for n, v in settings.items())}"
+        configured = [f"set_config({name!r}, {str(value)!r}, true)" for name, value in settings.items()]
+        self._settings = f"SELECT {', '.join((*configured, _DURABLE))}"
         self.begin_at_once = f"{self._begin_writing};{self._settings}"
 
     def connect(self) -> "psycopg.Connection":

@@ -59,6 +59,18 @@ def test_every_transaction_has_our_settings_and_leaves_none_in_the_session(postg
     database.close()
 
 
+@pytest.mark.parametrize(("theirs", "ours"), [("off", "on"), ("local", "local"), ("remote_apply", "remote_apply")])
+def test_what_is_committed_is_on_the_disk_also_where_the_server_is_told_not_to_wait_for_it(
+    postgresql_url: str, theirs: str, ours: str
+) -> None:
+    database = Database(with_option(postgresql_url, f"synchronous_commit={theirs}"))
+    with database.transaction(writing=True) as transaction:
+        driver = transaction.connection
+        assert driver.execute("SHOW synchronous_commit").fetchall() == [(ours,)]
+    assert driver.execute("SHOW synchronous_commit").fetchall() == [(theirs,)]
+    database.close()
+
+
 def test_without_a_pooler_statements_are_prepared_and_still_planned_for_their_values(postgresql_url: str) -> None:
     database = Database(postgresql_url)
     statement = Statement(select(func.generate_series(bindparam("number"), bindparam("number"))))
