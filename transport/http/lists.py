@@ -60,12 +60,17 @@ class ListRoutes:
         """Delete the list that the path says, with all that is in it."""
         claims, list_id = await self._of_list(request)
         pending: LoopFuture[ListDeleted | WriteFailed] = LoopFuture()
-        self._deps.journal(DeleteList(claims.user_id, list_id, self._telling(claims.user_id, pending)))
-        deleted = await self._done(pending)
-        if deleted.revision is None:
+        telling = self._telling(claims.user_id, pending)
+
+        def answer(done: ListDeleted | WriteFailed) -> None:
+            telling(done)
+            if isinstance(done, ListDeleted) and done.revision is not None:
+                moved = HeadMoved(done.revision, origin="", collection=collection_named(list_id))
+                self._deps.announce(claims.user_id, moved)
+
+        self._deps.journal(DeleteList(claims.user_id, list_id, answer))
+        if (await self._done(pending)).revision is None:
             raise Problem(HTTPStatus.NOT_FOUND, f"list: there is no list {list_id}.")
-        moved = HeadMoved(deleted.revision, origin="", collection=collection_named(list_id))
-        self._deps.announce(claims.user_id, moved)
         return Response(status_code=HTTPStatus.NO_CONTENT)
 
     async def _of_list(self, request: HttpRequest) -> tuple[Claims, str]:

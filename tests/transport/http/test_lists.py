@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from msgspec import structs
 
 from actors.messages.bus import ShowLists
 from actors.messages.channel import HeadMoved
@@ -139,3 +140,19 @@ async def test_what_the_journal_cannot_do_is_said(user: str) -> None:
             "DELETE, GET, HEAD, OPTIONS, POST, PUT"
         )
     assert announced == [HeadMoved(7, "", collection="list:kids")]
+
+
+async def test_who_follows_a_list_hears_of_its_end_also_when_nobody_waits_for_that_any_more(user: str) -> None:
+    announced: list[HeadMoved] = []
+    asked: list[Any] = []
+    deps = structs.replace(
+        api_deps(journal=asked.append),
+        announce=lambda _, moved: announced.append(moved),
+        answer_timeout_s=0.01,
+    )
+    async with client(http_api(deps).app) as http:
+        assert (await http.delete(f"{LISTS}/long", headers=bearer(user))).status_code == 503
+    (late,) = asked
+    assert announced == []
+    late.reply_to(ListDeleted(9))
+    assert announced == [HeadMoved(9, "", collection="list:long")]
