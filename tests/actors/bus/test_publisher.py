@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from pykka import ActorRef
 
-from actors.bus.publisher import MAX_IN_FLIGHT, PubNubPublisher
+from actors.bus.publisher import MAX_IN_FLIGHT, MAX_OUTBOX_OF_USER, PubNubPublisher
 from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.bus import Flush, Publish
 from actors.messages.change import Change
@@ -208,6 +208,33 @@ async def test_beyond_the_bound_only_what_is_longer_than_a_hint_shrinks(
         ("cat", 1, "watchlist_update"),
         ("cat", 3, "head_moved"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("more", "sent"),
+    [
+        (0, [("watchlist_update", number) for number in range(1, MAX_OUTBOX_OF_USER + 1)]),
+        (1, [("watchlist_update", 1), ("head_moved", MAX_OUTBOX_OF_USER + 1)]),
+    ],
+)
+async def test_what_a_user_does_behind_a_bulk_of_changes_does_not_wait_until_each_of_them_is_published(
+    start_bounded: StartBounded,
+    bus: HandBus,
+    metrics: BusMetrics,
+    handled: Handled,
+    more: int,
+    sent: list[tuple[str, int]],
+) -> None:
+    publisher = start_bounded(1_000)
+    for revision in range(1, MAX_OUTBOX_OF_USER + more + 1):
+        publisher.tell(publish("ann", revision))
+    await handled(publisher)
+    published = []
+    for _ in range(metrics.outbox):
+        _, message, answer = await bus.next_call()
+        published.append((message["type"], message["revision"]))
+        answer.set_result(None)
+    assert published == sent
 
 
 async def test_a_flush_is_answered_when_the_outbox_is_empty(
