@@ -18,7 +18,7 @@ from actors.messages.channel import BusMessage, ChannelCommand, PubNubDeviceComm
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
 from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.fanout import SendToDevice
+from actors.messages.fanout import SendToDevice, ShownToDevice
 from actors.messages.sync import DeviceCommand
 from actors.metrics import BusMetrics, CommandMetrics
 from actors.ports import Bus
@@ -55,7 +55,8 @@ class DeviceCommands(SupervisedActor):
     """Messages in: ``DeviceCommandsMessage``. Messages out: ``SendToDevice``, ``ReadDevices``; it calls the bus.
 
     A command is shown to the device's connections to this node at once. Then the database says whether the device is
-    known, and whether it is connected elsewhere: only then the bus has to carry it.
+    known, and whether it is connected elsewhere: only then the bus has to carry it. A device that polls is connected
+    to one node after another, and to whichever one at a time: shown it here, it has it.
     """
 
     def __init__(self, deps: DeviceCommandsDeps) -> None:
@@ -71,9 +72,9 @@ class DeviceCommands(SupervisedActor):
         match message:
             case SendCommand(user_id=user_id, command=command):
                 tell = TellIfAlive(self.actor_ref)
-                self._show(user_id, command, MAX_COMMAND_AGE_MS, lambda count: tell(CommandDelivered(message, count)))
-            case CommandDelivered(send=send, connections=connections):
-                self._delivered(send, connections)
+                self._show(user_id, command, MAX_COMMAND_AGE_MS, lambda shown: tell(CommandDelivered(message, shown)))
+            case CommandDelivered(send=send, shown=shown):
+                self._delivered(send, shown)
             case DevicesRead():
                 self._look_elsewhere(message)
             case RemoteCommand():
@@ -88,14 +89,17 @@ class DeviceCommands(SupervisedActor):
 
     # Of this node's devices
 
-    def _show(self, user_id: str, command: DeviceCommand, for_ms: int, reply_to: Tell[int]) -> None:
+    def _show(self, user_id: str, command: DeviceCommand, for_ms: int, reply_to: Tell[ShownToDevice]) -> None:
         until_s = self._deps.now_s() + for_ms / 1000
         self._deps.registry(SendToDevice(user_id, command, until_s, reply_to))
 
-    def _delivered(self, send: SendCommand, connections: int) -> None:
-        self._deps.metrics.delivered += connections
+    def _delivered(self, send: SendCommand, shown: ShownToDevice) -> None:
+        self._count(shown)
+        if shown.polls:  # its next poll may reach another node before the bus does, and would be shown it again
+            self._answer(send, "sent")
+            return
         tell = TellIfAlive(self.actor_ref)
-        self._deps.journal(ReadDevices(send.user_id, lambda found: tell(DevicesRead(send, connections, found))))
+        self._deps.journal(ReadDevices(send.user_id, lambda found: tell(DevicesRead(send, shown.connections, found))))
 
     def _look_elsewhere(self, read: DevicesRead) -> None:
         send, found = read.send, read.found
@@ -181,8 +185,8 @@ class DeviceCommands(SupervisedActor):
         check_age(message.timestamp, now_ms, MAX_COMMAND_AGE_MS)
         return message.timestamp.physical if isinstance(message.timestamp, HLCTimestamp) else now_ms
 
-    def _count(self, connections: int) -> None:
-        self._deps.metrics.delivered += connections
+    def _count(self, shown: ShownToDevice) -> None:
+        self._deps.metrics.delivered += shown.connections
 
 
 def _shown(message: PubNubDeviceCommand) -> DeviceCommand:

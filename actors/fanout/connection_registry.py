@@ -24,6 +24,7 @@ from actors.messages.fanout import (
     RegistryMessage,
     SendToDevice,
     SendToUser,
+    ShownToDevice,
     Unregister,
 )
 from actors.messages.sync import Catalogue, CollectionUpdate, DeviceCommand, SyncMessage, WatchlistUpdate
@@ -225,7 +226,7 @@ class ConnectionRegistry(SupervisedActor):
             delivery = Deliver(None, (self._frame(send.command),), until_s=send.until_s)
             tell_all([connection.tell for connection in recipients], delivery)
             self._metrics.messages_sent += len(recipients)
-        send.reply_to(len(recipients))
+        send.reply_to(ShownToDevice(len(recipients), any(connection.polls for connection in recipients)))
 
     # Devices that do not read
 

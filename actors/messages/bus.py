@@ -6,6 +6,7 @@ from actors.messages.channel import HeadMoved, PubNubDeviceCommand, PubNubDevice
 from actors.messages.commands import SendCommand
 from actors.messages.devices import Devices, UserDevicesSeen
 from actors.messages.failures import ReadFailed
+from actors.messages.fanout import ShownToDevice
 from actors.messages.journal import AnyUpdate, HeadsLoaded
 from actors.runtime.tell import Tell
 
@@ -85,10 +86,10 @@ SubscriberMessage = StartBus | BusPayload | ForeignPayload | UsersSubscribed | B
 
 
 class CommandDelivered(Struct, frozen=True, eq=False):
-    """So many ``connections`` of the device to this node were shown the command."""
+    """Those who are connected to this node were shown the command."""
 
     send: SendCommand
-    connections: int
+    shown: ShownToDevice
 
 
 class DevicesRead(Struct, frozen=True, eq=False):

@@ -65,8 +65,17 @@ class SendToUser(Struct, frozen=True):
     """When their relay began, on the clock that the broadcaster and the registry share."""
 
 
+class ShownToDevice(Struct, frozen=True):
+    """Where a command was shown."""
+
+    connections: int
+    """So many of the device to this node."""
+    polls: bool = False
+    """One of them is a poll, which ends with it: the next one may be to another node."""
+
+
 class SendToDevice(Struct, frozen=True, eq=False):
-    """Show ``command`` to the connections of the device that it names; ``reply_to`` is told how many these are.
+    """Show ``command`` to the connections of the device that it names; ``reply_to`` is told which these are.
 
     Not to those that do not read: it would come when nobody expects it any more.
     """
@@ -75,7 +84,7 @@ class SendToDevice(Struct, frozen=True, eq=False):
     command: DeviceCommand
     until_s: float
     """When it is too late for it, on the connections' clock."""
-    reply_to: Tell[int]
+    reply_to: Tell[ShownToDevice]
 
 
 class ListDevices(Struct, frozen=True, eq=False):

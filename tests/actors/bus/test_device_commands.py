@@ -16,7 +16,7 @@ from actors.messages.channel import ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
 from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.fanout import SendToDevice
+from actors.messages.fanout import SendToDevice, ShownToDevice
 from actors.messages.sync import DeviceCommand
 from actors.metrics import BusMetrics, CommandMetrics
 from crdt.hlc import HLCTimestamp
@@ -67,14 +67,18 @@ class Wired:
         self.ref.tell(message)
         await self._handled(self.ref)
 
+    async def tell_shown(self, shown: ShownToDevice) -> None:
+        """Say where the last command was shown."""
+        self.shown[-1].reply_to(shown)
+        await self._handled(self.ref)
+
     async def send(
         self, connections: int, found: Devices | ReadFailed, command: DeviceCommand = SEEK, user_id: str = "ann"
     ) -> list[CommandOutcome]:
         """Send a command whose device has so many connections here, and return where its answer will be."""
         outcomes: list[CommandOutcome] = []
         await self.tell(SendCommand(user_id, command, outcomes.append))
-        self.shown[-1].reply_to(connections)
-        await self._handled(self.ref)
+        await self.tell_shown(ShownToDevice(connections))
         self.reads[-1].reply_to(found)
         await self._handled(self.ref)
         return outcomes
@@ -98,6 +102,16 @@ async def test_a_device_on_this_node_is_shown_the_command_at_once_and_the_bus_is
     assert (shown.user_id, shown.command, shown.until_s) == ("ann", SEEK, 1_000.0 + MAX_COMMAND_AGE_MS / 1000)
     assert wired.bus.calls == []
     assert (wired.metrics.outcomes["other", "sent"], wired.metrics.delivered) == (1, 2)
+
+
+async def test_a_device_that_polls_and_was_shown_it_here_is_not_shown_it_again_where_it_polls_next(
+    wired: Wired,
+) -> None:
+    outcomes: list[CommandOutcome] = []
+    await wired.tell(SendCommand("ann", SEEK, outcomes.append))
+    await wired.tell_shown(ShownToDevice(1, polls=True))
+    assert (outcomes, wired.reads, wired.bus.calls) == (["sent"], [], [])
+    assert (wired.metrics.outcomes["other", "sent"], wired.metrics.delivered) == (1, 1)
 
 
 async def test_handoffs_are_counted_apart_from_other_commands(wired: Wired) -> None:
@@ -194,7 +208,7 @@ async def test_a_command_of_another_node_is_shown_here_once(wired: Wired) -> Non
     await wired.tell(wired.remote())  # again
     (shown,) = wired.shown
     assert (shown.user_id, shown.command, shown.until_s) == ("ann", SEEK, 1_000.0 + MAX_COMMAND_AGE_MS / 1000)
-    shown.reply_to(2)
+    shown.reply_to(ShownToDevice(2))
     assert (wired.bus_metrics.refused, wired.metrics.delivered) == ({"replayed": 1}, 2)
 
 

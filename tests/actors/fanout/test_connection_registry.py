@@ -24,6 +24,7 @@ from actors.messages.fanout import (
     Register,
     SendToDevice,
     SendToUser,
+    ShownToDevice,
     Unregister,
 )
 from actors.messages.sync import (
@@ -419,14 +420,24 @@ async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connect
         registry.tell(Register(connection))
         if connection_id == "d":
             registry.tell(SlowConsumer(connection, 1, 1))
-    counts: list[int] = []
+    shown: list[ShownToDevice] = []
     command = DeviceCommand("play", "tv")
-    registry.tell(SendToDevice("ann", command, 7.5, counts.append))
-    await registry.ask(SendToDevice("cat", command, 7.5, counts.append), block=False)
-    assert counts == [2, 0]
+    registry.tell(SendToDevice("ann", command, 7.5, shown.append))
+    await registry.ask(SendToDevice("cat", command, 7.5, shown.append), block=False)
+    assert shown == [ShownToDevice(2), ShownToDevice(0)]
     assert {name: len(devices.told.get(name, [])) for name in "bcdex"} == {"b": 1, "c": 1, "d": 0, "e": 0, "x": 0}
     delivery = devices.told["b"][0]
     assert (delivery.first_revision, delivery.until_s, metrics.messages_sent) == (None, 7.5, 2)
+
+
+async def test_of_a_command_it_is_said_whether_a_poll_was_shown_it(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    registry.tell(Register(devices.connection("b", "ann", "tv")))
+    registry.tell(Register(structs.replace(devices.connection("c", "ann", "tv"), polls=True)))
+    shown: list[ShownToDevice] = []
+    await registry.ask(SendToDevice("ann", DeviceCommand("play", "tv"), 7.5, shown.append), block=False)
+    assert shown == [ShownToDevice(2, polls=True)]
 
 
 async def test_a_handoff_of_the_channel_is_a_relay_and_goes_to_its_device_alone(
