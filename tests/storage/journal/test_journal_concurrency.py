@@ -3,7 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
-from actors.messages.journal import Outcome, Update
+from actors.messages.collections import collection_of_list, line_of
+from actors.messages.journal import Outcome, Status, Update
 from storage.journal.journal_store import SqlJournalStore
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
@@ -50,6 +51,30 @@ def test_nodes_that_write_the_same_users_at_once_leave_one_history_each(
         assert [update.revision for update in read] == list(range(1, len(read) + 1))
         tags = [update.unique_tag for update in read if update.action == "add"]
         assert len(set(tags)) == NODES * BATCHES
+
+
+def test_a_change_of_a_list_that_is_not_there_gets_one_answer_on_whichever_nodes_it_comes_at_once(
+    open_journal: OpenJournal, database_url: str, author: Author
+) -> None:
+    stores = [open_journal(database_url) for _ in range(NODES)]
+    stores[0].commit([author.add("alien")])
+    together = Barrier(NODES)
+    line = line_of(author.user_id, collection_of_list("kids"))
+
+    def be_a_node(store: SqlJournalStore) -> list[Outcome]:
+        answers: list[Outcome] = []
+        try:
+            for number in range(40):
+                together.wait(timeout=TIMEOUT_S)
+                answers += store.commit([author.remove("alien", operation_id=f"remove {number}", user=line)])
+        except BaseException:
+            together.abort()
+            raise
+        return answers
+
+    with ThreadPoolExecutor(NODES) as nodes:
+        answered = list(nodes.map(be_a_node, stores))
+    assert [{answer.status for answer in answers} for answers in answered] == [{Status.NOT_FOUND}] * NODES
 
 
 def test_a_reader_never_sees_a_revision_before_its_predecessors(
