@@ -69,6 +69,12 @@ class CarryingProtocol(HttpToolsProtocol):
         self.cycle.chunked_encoding = False
 
     @override
+    def eof_received(self) -> None:
+        """Have the peer read what is unsent, also of an answer that is carried: nothing more will be written."""
+        if not self.transport.is_closing():
+            self._slow_reader.begin()
+
+    @override
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         if self._carried is not None:

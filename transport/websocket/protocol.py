@@ -201,6 +201,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             return
         if not data:
             self.pause_reading()  # nothing comes any more, and poll would tell it again and again
+            self.eof_received()
             transport.close()
             return
         try:
@@ -209,6 +210,10 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             context = {"message": "data_received failed", "exception": error, "protocol": self, "transport": transport}
             asyncio.get_running_loop().call_exception_handler(context)
             transport.abort()
+
+    def eof_received(self) -> None:
+        """Let what is unsent have little time: who has ended its half need not read, and may hold the rest for ever."""
+        self._abort_later()
 
     def pause_writing(self) -> None:
         """Count as congested from here."""
@@ -263,9 +268,9 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         """End our half and wait for the peer's: closing at once, with bytes unread, could destroy our close frame."""
         if self._transport.can_write_eof():
             self._transport.write_eof()
-            self._abort_later()
         else:
             self._transport.close()
+        self._abort_later()
 
     def _abort_later(self) -> None:
         if self._close_timer is None:

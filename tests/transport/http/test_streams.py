@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -31,6 +32,7 @@ from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import SigningKeys, shared_secret
 from transport.connection.device_connection import DeviceDeps
 from transport.http.api import http_api
+from transport.http.request_limits import RequestLimits
 from transport.http.streams import STREAM, stream_routes
 from transport.websocket.device_codec import encode
 from transport.wire.frames import frame
@@ -69,7 +71,9 @@ Start = Callable[..., Awaitable[Service]]
 async def start(serve: Serve) -> AsyncIterator[Start]:
     sessions: list[aiohttp.ClientSession] = []
 
-    async def start(limits: Limits | None = None, keys: SigningKeys | None = None, **heartbeat: Any) -> Service:
+    async def start(
+        limits: Limits | None = None, keys: SigningKeys | None = None, answer_s: float = 30.0, **heartbeat: Any
+    ) -> Service:
         watchlist, metrics = LoneWatchlist(), StreamMetrics()
         loop = asyncio.get_running_loop()
         actors = ConnectionDeps(tell_watchlist=watchlist.tell, frame=encode, **{"now_s": loop.time, **heartbeat})
@@ -81,7 +85,7 @@ async def start(serve: Serve) -> AsyncIterator[Start]:
             reconnect_spread_ms=100,
         )
         api = http_api(api_deps(allowed_origins=(PAGE,)), stream_routes(devices, metrics))
-        port = await serve(app=api.app)
+        port = await serve(app=api.app, limits=RequestLimits(answer_s=answer_s, second_look_s=0.05))
         sessions.append(aiohttp.ClientSession(f"http://127.0.0.1:{port}"))
         return Service(port, watchlist, metrics, actors.closes, sessions[-1])
 
@@ -285,6 +289,21 @@ async def test_a_device_that_does_not_read_is_bounded_as_a_websocket_is(service:
         connection.tell(update(revision, 8_000))
     assert await service.next_left() is connection
     assert service.closes == {4002: 1}
+    peer.close()
+
+
+async def test_a_device_that_ends_its_half_and_does_not_read_is_cut_off(start: Start) -> None:
+    service = await start(answer_s=0.05, unread_timeout_s=0.05)
+    service.watchlist.parts = [part(b"x" * 8_000_000, opens=True, closes=True)]
+    peer = small_socket()
+    peer.connect(("127.0.0.1", service.port))
+    peer.sendall(request("?since=0"))
+    connection = await service.next_joined()
+    peer.shutdown(socket.SHUT_WR)
+    assert await service.next_left() is connection
+    async with asyncio.timeout(TIMEOUT_S):
+        while service.metrics.open["stream"]:
+            await asyncio.sleep(0.01)
     peer.close()
 
 

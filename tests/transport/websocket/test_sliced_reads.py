@@ -15,6 +15,7 @@ from websockets.http11 import Request
 
 from tests.timeouts import TIMEOUT_S
 from transport.figures.processes import open_files
+from transport.websocket import protocol
 from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.sliced_reads import SLICE_READS, SlicedReads, sliced_reads
 from transport.websocket.state import CLOSED
@@ -258,6 +259,16 @@ async def test_a_peer_that_ends_its_stream_ends_the_websocket() -> None:
     async with open_websocket() as (_, peer):
         peer.shutdown(socket.SHUT_WR)
         assert await received(peer) == b""
+
+
+async def test_a_peer_that_ends_its_stream_and_reads_nothing_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "CLOSE_TIMEOUT_S", 0.05)
+    async with open_websocket() as (echo, peer):
+        while not echo.is_congested():
+            echo.write(frame(b"x" * 60_000))
+            await asyncio.sleep(0)
+        peer.shutdown(socket.SHUT_WR)
+        await until(lambda: echo.state is CLOSED)
 
 
 async def test_a_peer_that_resets_the_connection_ends_the_websocket() -> None:
