@@ -4,11 +4,11 @@ The messages every device of a user is shown are ``SyncMessage``. All are tagged
 get defaults. Devices may add fields of their own: unknown fields are ignored.
 """
 
-from typing import Annotated, Any, Final, Literal, assert_never
+from typing import Annotated, Final, Literal, assert_never
 
 from msgspec import Meta, Struct
 
-from actors.messages.change import Change
+from actors.messages.change import Change, ShownData
 from actors.messages.collections import DEVICES, PROGRESS, WATCHLIST, ListId, collection_of_list, kind_of
 from actors.messages.commands import WHY_LATER, CommandOutcome, CommandRequest
 from actors.messages.content_ids import ContentId
@@ -193,7 +193,7 @@ class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):
     unique_tag: str
     timestamp: HLCTimestamp
     device_id: str
-    data: dict[str, Any] | None = None
+    data: ShownData = None
     position: str | None = None
 
 

@@ -23,7 +23,7 @@ from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement
 from storage.journal.reads import read_head
 from storage.journal.registers import update_of
-from storage.schema.rows import KINDS, age_of, item_of, shown_of
+from storage.schema.rows import KINDS, age_of, data_of, item_of, shown_item_of
 from storage.schema.rows_in import chunks, places
 from storage.schema.tables import entries, operations, registers
 
@@ -280,7 +280,7 @@ def _perhaps_live(newest_first: Iterable[_Operation], *, is_whole: bool) -> list
         if operation.kind == _REMOVE:
             return adds
         adds.append(operation)
-        if operation.status == Status.ADDED or shown_of(operation.fields).is_lone:
+        if operation.status == Status.ADDED or shown_item_of(operation.fields).is_lone:
             return adds
     if not is_whole:
         raise _Unknown
@@ -288,13 +288,13 @@ def _perhaps_live(newest_first: Iterable[_Operation], *, is_whole: bool) -> list
 
 
 def _item(add: _Operation, fields: str | None) -> Item:
-    shown = shown_of(fields)
+    shown = shown_item_of(fields)
     return Item(
         content_id=add.content_id,
         tag=_decode_tags(add.tags)[0],
         added_revision=add.revision,
         timestamp=HLCTimestamp.unpack(add.timestamp, add.node),
         device_id=add.device_id,
-        data=shown.data,
+        data=data_of(shown.data),
         position=shown.position,
     )

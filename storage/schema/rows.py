@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from msgspec import Struct, json
+from msgspec import Raw, Struct, json
 
 from actors.messages.change import Change, WatchlistAction
 from actors.messages.journal import Item, Outcome, Status, Update
@@ -44,10 +44,24 @@ class _Shown(Struct, omit_defaults=True):
     """The add of an item that was there, of which no other tag stayed: not for devices, but for pages of the past."""
 
 
+_NOTHING = Raw()
+
+
+class ShownItem(Struct):
+    """``operations.fields``, of which ``data`` stays JSON."""
+
+    data: Raw = _NOTHING
+    position: str | None = None
+    is_lone: bool = False
+
+
 _NOTHING_SHOWN = _Shown()
-_NOTHING_CARRIED: dict[str, tuple[Any, int, str]] = {}
+_NO_SHOWN_ITEM = ShownItem()
 _decode_shown = json.Decoder(_Shown).decode
+_decode_shown_item = json.Decoder(ShownItem).decode
 _decode_fields = json.Decoder(dict[str, tuple[Any, int, str]]).decode
+_decode_carried = json.Decoder(dict[str, tuple[Raw, int, str]]).decode
+_decode_position = json.Decoder(str | None).decode
 
 
 def tags_text(tags: tuple[str, ...]) -> str:
@@ -102,6 +116,17 @@ def update_of(row: Row) -> Update:
 def shown_of(fields: str | None) -> _Shown:
     """Return what ``operations.fields`` says."""
     return _NOTHING_SHOWN if fields is None else _decode_shown(fields)
+
+
+def shown_item_of(fields: str | None) -> ShownItem:
+    """Return what ``operations.fields`` says, for a page."""
+    return _NO_SHOWN_ITEM if fields is None else _decode_shown_item(fields)
+
+
+def data_of(shown: Raw) -> bytes | None:
+    """Return the JSON of an item's ``data`` as ``Item`` holds it; ``None``: there is none."""
+    text = bytes(shown)
+    return None if text in (b"", b"null") else text
 
 
 def shown_json(
@@ -220,15 +245,19 @@ def fields_of(text: str | None) -> Fields:
 def item_of(row: Row) -> Item:
     """Return what a list shows of the live tag in a row of ``entries``."""
     _, content_id, tag, added_revision, timestamp, node, device_id, fields = row
-    carried = _NOTHING_CARRIED if fields is None else _decode_fields(fields)
+    data, position = None, None
+    if fields is not None:
+        carried = _decode_carried(fields)
+        data = data_of(carried["data"][0]) if "data" in carried else None
+        position = _decode_position(carried["position"][0]) if "position" in carried else None
     return Item(
         content_id=content_id,
         tag=tag,
         added_revision=added_revision,
         timestamp=HLCTimestamp.unpack(timestamp, node),
         device_id=device_id,
-        data=carried["data"][0] if "data" in carried else None,
-        position=carried["position"][0] if "position" in carried else None,
+        data=data,
+        position=position,
     )
 
 

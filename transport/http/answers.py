@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.messages.change import Change, PlayState, RegisterAction, WatchlistAction
+from actors.messages.change import Change, PlayState, RegisterAction, ShownData, WatchlistAction
 from actors.messages.content_ids import ContentId
 from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
 from actors.messages.progress import is_watched, percent_of
@@ -71,7 +71,7 @@ class ListedItem(Struct, frozen=True, omit_defaults=True):
     content_id: ContentId
     added_at: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     device_id: str
-    data: dict[str, Any] | None = None
+    data: ShownData = None
     position: str | None = None
 
 
@@ -299,7 +299,8 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
 
 
 def _listed(item: Item) -> ListedItem:
-    return ListedItem(item.content_id, _time_text(item.timestamp), item.device_id, item.data, item.position)
+    data = None if item.data is None else msgspec.Raw(item.data)
+    return ListedItem(item.content_id, _time_text(item.timestamp), item.device_id, data, item.position)
 
 
 def _listed_progress(update: RegisterUpdate) -> ListedProgress:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import json
 from msgspec.structs import replace
 
 from actors.messages.change import Change
@@ -189,5 +190,8 @@ def assert_same(journal: SqlJournalStore, user_id: str, user: UserModel) -> None
         read = updates(journal, model.first, line)
         assert read == shown(model.history)
         assert len(read) == snapshot.revision - model.first == len(model.history)
-        carried = {item.content_id: {"data": item.data, "position": item.position} for item in snapshot.items}
+        carried = {
+            item.content_id: {"data": item.data and json.decode(item.data), "position": item.position}
+            for item in snapshot.items
+        }
         assert carried == {content_id: model.carried(content_id) for content_id in model.listed()}

@@ -37,7 +37,7 @@ def items(journal: SqlJournalStore) -> tuple[Item, ...]:
 
 
 def carried(journal: SqlJournalStore) -> list[tuple[object, object]]:
-    return [(item.data, item.position) for item in items(journal)]
+    return [(item.data and json.decode(item.data), item.position) for item in items(journal)]
 
 
 def shown(journal: SqlJournalStore, since: int = 0) -> list[dict[str, Any]]:
@@ -89,7 +89,20 @@ def test_a_later_page_shows_what_items_carried_at_the_first(journal: SqlJournalS
     )
     rest = journal.page(KIDS, 10, first.after)
     assert isinstance(rest, Page)
-    assert [item.data for item in rest.items] == [{"film": 2}, {"film": 1}]
+    assert [item.data for item in rest.items] == [b'{"film":2}', b'{"film":1}']
+
+
+def test_of_what_items_carry_a_page_is_json_however_many_objects_that_is(journal: SqlJournalStore) -> None:
+    data: dict[str, Any] = {"a": [[]] * 330}
+    journal.commit([operation("add", 1, data=data)])
+    first = items(journal)
+    journal.commit([operation("add", 2, film=str(UUID(int=2)), position="b")])
+    page = journal.page(KIDS, 1, None)
+    assert isinstance(page, Page)
+    journal.commit([operation("add", 3, data={"b": 1})])
+    past = journal.page(KIDS, 1, page.after)  # is made of operations, not of entries
+    assert isinstance(past, Page)
+    assert [item.data for item in (*first, *page.items, *past.items)] == [json.encode(data), None, json.encode(data)]
 
 
 fields = st.fixed_dictionaries(

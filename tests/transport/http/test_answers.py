@@ -7,7 +7,7 @@ from actors.messages.change import Change
 from actors.messages.conversion import device_update
 from actors.messages.journal import Bookmark, Changes, Item, Outcome, Page, Status, Update
 from crdt.hlc import HLCTimestamp
-from transport.http.answers import json_response, watchlist_changes, watchlist_page, write_response
+from transport.http.answers import json_body, json_response, watchlist_changes, watchlist_page, write_response
 
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 STAMP = HLCTimestamp(1_764_000_000_123, 0, "n")
@@ -41,6 +41,14 @@ def test_a_page_tells_its_items_and_where_the_next_begins() -> None:
         "items": [{"content_id": FILM, "added_at": "2025-11-24T16:00:00.123+00:00", "device_id": "tv"}],
         "next": "e.9.5.7",
     }
+
+
+def test_what_an_item_carries_is_told_as_the_store_has_written_it() -> None:
+    item = Item(
+        content_id=FILM, tag="syncd:7", added_revision=7, timestamp=STAMP, device_id="tv", data=b'{"n":[[],{}]}'
+    )
+    page = json_body(watchlist_page(Page(line="ann", epoch="e", revision=7, items=(item,)), None))
+    assert msgspec.json.decode(page)["items"][0]["data"] == {"n": [[], {}]}
 
 
 def test_the_last_page_has_no_next_and_says_why_it_is_a_page() -> None:
