@@ -1,7 +1,8 @@
 """The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together.
 
 Who reads page after page takes processors from those who write, on whatever process they do it. So while writers wait,
-each user rests after a read, in proportion to what it took: one user has a tenth of the reader's time at most.
+who reads on rests after each read, in proportion to what it took: one user has a tenth of the reader's time at most. A
+device that comes back and is shown a list does not rest, or one who writes could keep everybody else's devices waiting.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, Final, TypeVar, assert_never
 
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
+from actors.journal.reading_time import REST, ReadingTime
 from actors.journal.refusals import Refusals
 from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.messages.collections import kind_of, line_of
@@ -38,9 +40,6 @@ MAX_UNDER_WAY: Final = 4
 
 MAX_SHARING: Final = 500
 """Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
-
-REST: Final = 9
-"""Times what a read took."""
 
 MAX_REST_S: Final = 0.25
 """A read that takes this long waits for a database, and not for a processor that a writer lacks."""
@@ -80,6 +79,7 @@ class ReadTurns:
         self._are_heads_under_way = False
         self._finished_s = 0.0
         """When the last read did, by the loop's clock: the reader does one after the other."""
+        self._reading = ReadingTime()
         self._resting: set[Read] = set()
         """The last read of each user who rests."""
         self._may_rest = True
@@ -160,11 +160,13 @@ class ReadTurns:
         self._under_way.remove(found)
         answer = self._result(found)
         loop = asyncio.get_running_loop()
-        began_s, self._finished_s = max(began_s, self._finished_s), loop.time()
-        if self._may_rest and self._do_writers_wait():
+        took_s = loop.time() - max(began_s, self._finished_s)
+        self._finished_s = loop.time()
+        is_to_rest = self._may_rest and self._do_writers_wait()
+        if is_to_rest and self._reading.add(message.user_id, took_s, self._finished_s):
             self._metrics.rests += 1
             self._resting.add(message)
-            loop.call_later(min(REST * (self._finished_s - began_s), MAX_REST_S), self._end_rest, message)
+            loop.call_later(min(REST * took_s, MAX_REST_S), self._end_rest, message)
         else:
             self._turns.end(message)
         self.send()

@@ -7,7 +7,7 @@ import pytest
 from pykka import ActorRef
 
 from actors.errors import StoreUnavailable
-from actors.journal import group_commit, read_turns
+from actors.journal import group_commit, read_turns, reading_time
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY
 from actors.journal.user_turns import MAX_WAITING_OF_USER
@@ -111,6 +111,7 @@ async def test_reads_are_counted_by_kind_of_collection_when_the_store_is_asked()
 async def test_while_writers_wait_a_user_rests_after_a_read_and_the_others_have_their_turns(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(reading_time, "FREE_S", 0)
     monkeypatch.setattr(read_turns, "REST", 10**9)
     monkeypatch.setattr(read_turns, "MAX_REST_S", 3_600)
     store, metrics = StoreByHand(), JournalMetrics()
@@ -134,7 +135,21 @@ async def test_while_writers_wait_a_user_rests_after_a_read_and_the_others_have_
     assert [answer.revision for answer in answers] == [1, 4, 2, 3]
 
 
+async def test_who_reads_a_list_once_does_not_rest_however_much_others_write(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_time, "FREE_S", 3_600)  # the machine may stand still
+    store, metrics = StoreByHand(), JournalMetrics()
+    ref = await _journal_that_writes_all_it_can(store, metrics)
+    for limit in range(20):
+        ref.tell(ReadPage("ann", limit, lambda answer: None))
+    for _ in range(20):
+        await _answer_read(ref, store, "ann")
+    assert (len(_reads(store)), metrics.rests) == (20, 0)
+    _answer_writes(store)
+    await ref.stop(block=False)
+
+
 async def test_a_rest_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading_time, "FREE_S", 0)
     monkeypatch.setattr(read_turns, "MAX_REST_S", 0.01)
     store, metrics = StoreByHand(), JournalMetrics()
     ref = await _journal_that_writes_all_it_can(store, metrics)

@@ -1,0 +1,37 @@
+"""How much of the reader's time users have taken lately, while others waited to write."""
+
+from typing import Final
+
+REST: Final = 9
+"""Times what a read took: it is forgotten as much later, and beyond ``FREE_S`` its user rests as long."""
+
+FREE_S: Final = 0.5
+"""What a user reads without a rest: a device that comes back is shown a list of 10,000 in a fifth of that."""
+
+MIN_SWEEP: Final = 1_000
+"""Users kept before those whose reading is forgotten are dropped."""
+
+
+class ReadingTime:
+    """Says who has read more than ``FREE_S``. Cost: amortised O(1). Thread: any one.
+
+    Source: the generic cell rate algorithm (ITU-T I.371), which keeps of each user one time.
+    """
+
+    def __init__(self) -> None:
+        self._forgotten_s: dict[str, float] = {}
+        """User -> when all that was read is forgotten, if no more is."""
+        self._sweep_at = MIN_SWEEP
+
+    def __len__(self) -> int:
+        return len(self._forgotten_s)
+
+    def add(self, user_id: str, took_s: float, now_s: float) -> bool:
+        """Note a read that took so long and ended now; return whether it is beyond what is free."""
+        forgotten_s = max(self._forgotten_s.get(user_id, now_s), now_s) + REST * took_s
+        latest_s = now_s + REST * FREE_S
+        self._forgotten_s[user_id] = min(forgotten_s, latest_s)
+        if len(self._forgotten_s) > self._sweep_at:
+            self._forgotten_s = {user: at_s for user, at_s in self._forgotten_s.items() if at_s > now_s}
+            self._sweep_at = max(MIN_SWEEP, 2 * len(self._forgotten_s))
+        return forgotten_s > latest_s
