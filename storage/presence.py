@@ -13,10 +13,10 @@ from sqlalchemy import bindparam, delete, or_, select, text, update
 from actors.messages.collections import DEVICES, line_of
 from actors.messages.device_registers import fields_of
 from actors.messages.devices import (
-    DeviceFields,
     Devices,
     DeviceSeen,
     KnownDevice,
+    KnownFields,
     NotePresence,
     Pair,
     PresenceEnded,
@@ -307,5 +307,7 @@ def _known_device(row: Row, nodes: Mapping[str, Sequence[str]], gone_ms: Mapping
     latest = update_of(row[1:])
     here = tuple(nodes.get(latest.key, ()))
     last_seen_ms = now_ms if here else max(row[0], gone_ms.get(latest.key, 0))
-    fields = DeviceFields(**fields_of(latest.values))
-    return KnownDevice(device_id=latest.key, fields=fields, last_seen_ms=last_seen_ms, nodes=here)
+    said = fields_of(latest.values)
+    if "capabilities" in said:
+        said["capabilities"] = _encode(said["capabilities"])
+    return KnownDevice(device_id=latest.key, fields=KnownFields(**said), last_seen_ms=last_seen_ms, nodes=here)

@@ -23,7 +23,7 @@ MAX_DATA_BYTES: Final = 1024
 MAX_POSITION_LENGTH: Final = 64
 
 ShownData = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "object"}, {"type": "null"}]})]
-"""An item's ``data`` as clients are shown it: a dict, or the JSON of one as ``msgspec.Raw``."""
+"""An item's ``data``, or a device's capabilities, as clients are shown them: a dict, or its JSON as ``msgspec.Raw``."""
 
 Position = Annotated[str, Meta(min_length=1, max_length=MAX_POSITION_LENGTH, pattern=r"^[!-~]+(?![\s\S])")]
 """Where an item stands among those of its list: items are ordered by it as text. Visible ASCII, which every language

@@ -155,11 +155,21 @@ class PresenceEnded(Struct, frozen=True, tag=True):
     """Who has gone offline by it, of users who have a device on another node; not all, if there are many."""
 
 
+class KnownFields(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is known of a device, as ``DeviceFields``."""
+
+    device_name: str | None = None
+    device_type: str | None = None
+    platform: str | None = None
+    capabilities: bytes | None = None
+    """As JSON: it only passes through, and may be hundreds of objects for each of 100 devices."""
+
+
 class KnownDevice(Struct, frozen=True, kw_only=True):
     """One of a user's devices."""
 
     device_id: str
-    fields: DeviceFields
+    fields: KnownFields
     last_seen_ms: int
     """When it came or went last; of one that is connected, now. Milliseconds since 1970."""
     nodes: tuple[str, ...]

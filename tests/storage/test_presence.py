@@ -9,6 +9,7 @@ from actors.messages.devices import (
     DeviceFields,
     DeviceSeen,
     KnownDevice,
+    KnownFields,
     NotePresence,
     PresenceEnded,
     PresenceNoted,
@@ -168,7 +169,12 @@ def test_what_is_said_of_a_device_is_listed_with_it(store: SqlPresenceStore, not
     knowing.say("tv", said)
     knowing.say("tv", DeviceFields(device_name="Zoë's TV ☃", platform="webos"), by="phone")
     (device,) = store.devices("ann").devices
-    fields = DeviceFields(device_name="Zoë's TV ☃", device_type="tv", platform="webos", capabilities=said.capabilities)
+    fields = KnownFields(
+        device_name="Zoë's TV ☃",
+        device_type="tv",
+        platform="webos",
+        capabilities=b'{"hdr_support":["hdr10"],"can_cast":true}',
+    )
     assert device == KnownDevice(device_id="tv", fields=fields, last_seen_ms=device.last_seen_ms, nodes=("a",))
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -161,7 +161,7 @@ class ListedDevice(Struct, frozen=True, omit_defaults=True, kw_only=True):
     is_online: bool
     last_seen: Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
     device_name: str
-    capabilities: dict[str, Any] | None = None
+    capabilities: ShownData = None
 
 
 class DevicesResponse(Struct, frozen=True):

@@ -104,6 +104,7 @@ class DeviceRoutes:
 
 
 def _listed(device: KnownDevice) -> ListedDevice:
+    capabilities = device.fields.capabilities
     return ListedDevice(
         device_id=device.device_id,
         device_type=device.fields.device_type or UNKNOWN,
@@ -111,5 +112,5 @@ def _listed(device: KnownDevice) -> ListedDevice:
         is_online=bool(device.nodes),
         last_seen=time_text(device.last_seen_ms),
         device_name=device.fields.device_name or device.device_id,
-        capabilities=device.fields.capabilities,
+        capabilities=None if capabilities is None else msgspec.Raw(capabilities),
     )

@@ -14,7 +14,7 @@ from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.bus import RemoteCommand
 from actors.messages.channel import ChannelCommand, PubNubDeviceCommand
 from actors.messages.commands import MAX_COMMAND_AGE_MS, CommandOutcome, SendCommand
-from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
+from actors.messages.devices import Devices, KnownDevice, KnownFields, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.fanout import SendToDevice, ShownToDevice
 from actors.messages.sync import DeviceCommand
@@ -35,7 +35,7 @@ HANDOFF = DeviceCommand("handoff:0b0e6a4e-52a5-4a5b-9a1f-000000000001", "tv", 90
 
 
 def known(*nodes: str, device_id: str = "tv") -> Devices:
-    return Devices((KnownDevice(device_id=device_id, fields=DeviceFields(), last_seen_ms=0, nodes=nodes),))
+    return Devices((KnownDevice(device_id=device_id, fields=KnownFields(), last_seen_ms=0, nodes=nodes),))
 
 
 class Wired:

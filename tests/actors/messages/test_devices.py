@@ -1,7 +1,7 @@
 import msgspec
 import pytest
 
-from actors.messages.devices import MAX_CAPABILITIES_BYTES, DeviceFields, Devices, KnownDevice
+from actors.messages.devices import MAX_CAPABILITIES_BYTES, DeviceFields, Devices, KnownDevice, KnownFields
 
 
 def test_capabilities_have_a_bound_as_json() -> None:
@@ -12,6 +12,6 @@ def test_capabilities_have_a_bound_as_json() -> None:
 
 
 def test_a_device_is_found_where_it_is_connected_known_or_not() -> None:
-    tv = KnownDevice(device_id="tv", fields=DeviceFields(), last_seen_ms=0, nodes=())
+    tv = KnownDevice(device_id="tv", fields=KnownFields(), last_seen_ms=0, nodes=())
     devices = Devices((tv,), {"guest": ("a", "b")})
     assert [devices.nodes_of(name) for name in ("tv", "guest", "radio")] == [(), ("a", "b"), None]

@@ -11,7 +11,7 @@ from actors.messages.channel import JOURNAL, HeadMoved
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import DEVICES, line_of
 from actors.messages.connection import Deliver, Join, Leave
-from actors.messages.devices import DeviceFields, Devices, DeviceSeen, KnownDevice, ReadDevices
+from actors.messages.devices import Devices, DeviceSeen, KnownDevice, KnownFields, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import SendToUser
 from actors.messages.journal import DeviceWrite, Head, HeadsLoaded
@@ -33,7 +33,7 @@ def found(**nodes: tuple[str, ...]) -> Devices:
     """Return the database's answer: on which nodes each device is."""
     return Devices(
         tuple(
-            KnownDevice(device_id=device_id, fields=DeviceFields(), last_seen_ms=LAST_SEEN_MS, nodes=on)
+            KnownDevice(device_id=device_id, fields=KnownFields(), last_seen_ms=LAST_SEEN_MS, nodes=on)
             for device_id, on in nodes.items()
         )
     )

@@ -13,7 +13,7 @@ from actors.messages.control import (
     UsersListed,
 )
 from actors.messages.deployment import Answers, Peer
-from actors.messages.devices import DeviceFields, Devices, KnownDevice
+from actors.messages.devices import Devices, KnownDevice, KnownFields
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import Lists, ListSummary
 from tests.wire_samples.meanings import STATS
@@ -76,7 +76,7 @@ def test_a_users_connections_to_all_nodes_are_in_one_list_oldest_first() -> None
 
 def test_what_the_database_has_of_a_user_is_told_beside_the_connections() -> None:
     lists = Lists(epoch="e", watchlist=7, progress=0, lists=(ListSummary(list="kids", name="Kids", revision=3),))
-    fields = DeviceFields(device_name="Living room")
+    fields = KnownFields(device_name="Living room")
     tv = KnownDevice(device_id="tv", fields=fields, last_seen_ms=1_500, nodes=("a", "b"))
     told = user_connections("ann", answers({}), lists, Devices((tv,)))
     assert told.collections == [

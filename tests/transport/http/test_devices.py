@@ -10,7 +10,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from actors.messages.device_registers import description
-from actors.messages.devices import DeviceFields, Devices, KnownDevice, ReadDevices
+from actors.messages.devices import DeviceFields, Devices, KnownDevice, KnownFields, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.registers import RegisterChange
@@ -21,9 +21,9 @@ from transport.http.api import http_api
 
 DEVICES = "/api/v1/devices"
 HANDOFF = f"{DEVICES}/handoff"
-NAMED = DeviceFields(device_name="TV", device_type="tv", platform="webos", capabilities={"can_cast": True})
+NAMED = KnownFields(device_name="TV", device_type="tv", platform="webos", capabilities=b'{"can_cast":true}')
 TV = KnownDevice(device_id="tv", fields=NAMED, last_seen_ms=1_764_000_000_250, nodes=("a",))
-PHONE = KnownDevice(device_id="my phone/ü", fields=DeviceFields(), last_seen_ms=1_764_000_000_000, nodes=())
+PHONE = KnownDevice(device_id="my phone/ü", fields=KnownFields(), last_seen_ms=1_764_000_000_000, nodes=())
 
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
