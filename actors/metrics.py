@@ -179,6 +179,8 @@ class JournalMetrics:
         """Because too many of the same user waited."""
         self.list_edits_refused = 0
         """Likewise."""
+        self.writes_refused = 0
+        """Likewise."""
         self.rests = 0
         """Reads after which their user had to wait for the next, since others waited to write."""
         self.child_restarts: Counter[str] = Counter({"reader": 0, "writer": 0})

@@ -29,6 +29,9 @@ MIN_BATCH: Final = 8
 MAX_GATHERED_OF_USER: Final = 2 * MAX_BATCH
 """Commits of one user that others wait behind: a bulk, or a flood, is two batches at a time."""
 
+MAX_HELD_OF_USER: Final = 10_000
+"""Commits of one user that wait behind those, each of which costs memory: who is told so long after has given up."""
+
 MAX_UNDER_WAY: Final = 2
 """Transactions handed to the store at once, so that it need not wait for the event loop between two."""
 
@@ -36,6 +39,11 @@ RETRY_AFTER_S: Final = 2.0
 """What writers are asked to wait while the store is unavailable."""
 
 _UNAVAILABLE: Final = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S)
+_TOO_MANY: Final = Outcome(
+    status=Status.REFUSED,
+    reason=f"more than {MAX_HELD_OF_USER} writes of this user wait already",
+    retry_after_s=RETRY_AFTER_S,
+)
 _NEVER: Final = Outcome(status=Status.REFUSED, reason="the journal could not take this operation")
 _NOT_NOW: Final = structs.replace(_NEVER, retry_after_s=RETRY_AFTER_S)
 
@@ -98,6 +106,8 @@ class GroupCommit:
         """User -> how many are gathered, or under way; never 0."""
         self._held: dict[str, deque[_Pending]] = {}
         """User -> what is beyond ``MAX_GATHERED_OF_USER`` of these, never empty; gathered as those are answered."""
+        self._refused: set[str] = set()
+        """Users of whom too much was held, until half of it is gone: nothing goes before a write that was refused."""
         self._halves: deque[Batch] = deque()
         """Of batches that raised; they go before what was gathered."""
         self._under_way: dict[asyncio.Future[BatchCommitted], _Transaction] = {}
@@ -116,17 +126,29 @@ class GroupCommit:
 
     def add(self, commit: Commit) -> None:
         """Gather ``commit`` for the next transaction; ``send`` begins it."""
+        user_id = parts_of(commit.operation.line)[0]
+        of_user = self._gathered_of.get(user_id, 0)
+        if of_user >= MAX_GATHERED_OF_USER and self._is_refused(user_id):
+            self._metrics.writes_refused += 1
+            tell_answer(commit.reply_to, Committed((commit,), (_TOO_MANY,), None), self._metrics)
+            return
         before = self._barriers[-1]
         before.unanswered += 1
-        user_id = parts_of(commit.operation.line)[0]
         pending = _Pending(commit, before, user_id)
-        of_user = self._gathered_of.get(user_id, 0)
         if of_user >= MAX_GATHERED_OF_USER:
             self._held.setdefault(user_id, deque()).append(pending)
             return
         self._gathered_of[user_id] = of_user + 1
         self._unanswered += 1
         self._gathered.append(pending)
+
+    def _is_refused(self, user_id: str) -> bool:
+        held = len(self._held.get(user_id, ()))
+        if held >= MAX_HELD_OF_USER:
+            self._refused.add(user_id)
+        elif held <= MAX_HELD_OF_USER // 2:
+            self._refused.discard(user_id)
+        return user_id in self._refused
 
     def _release(self, batch: Batch) -> None:
         """Gather what was held because of ``batch``, which is about to be answered: one for each of its user."""
@@ -138,6 +160,7 @@ class GroupCommit:
                 self._unanswered += 1
                 if not held:
                     del held_of[user_id]
+                    self._refused.discard(user_id)
             elif of_user := gathered_of[user_id] - 1:
                 gathered_of[user_id] = of_user
             else:
@@ -219,6 +242,7 @@ class GroupCommit:
         self._held = {
             user_id: kept for user_id, pendings in self._held.items() if (kept := deque(filter(is_kept, pendings)))
         }
+        self._refused &= self._held.keys()
         return given_up
 
     def _refusal(self, error: Exception) -> Outcome:

@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 
 from actors.errors import StoreUnavailable, ValueRefused
+from actors.journal import group_commit
 from actors.journal.group_commit import MAX_BATCH, MAX_GATHERED_OF_USER, MIN_BATCH, RETRY_AFTER_S, GroupCommit
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
@@ -25,7 +26,7 @@ from actors.messages.store import BatchCommitted
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 from tests.actors.conftest import content
-from tests.actors.journal.conftest import Harness, StoreByHand, contents, fail
+from tests.actors.journal.conftest import Harness, StoreByHand, contents, fail, handled
 from tests.fakes.fake_store import CLOCK, Gate
 
 
@@ -69,6 +70,30 @@ async def test_nobody_waits_behind_more_of_one_user_than_a_bound_and_that_users_
     assert [number for number in flood if number % 2] == list(range(1, 4 * MAX_GATHERED_OF_USER, 2))
     assert [number for number in flood if not number % 2] == list(range(0, 4 * MAX_GATHERED_OF_USER, 2))
     assert len(harness.statuses()) == len(written) == 4 * MAX_GATHERED_OF_USER + 2
+
+
+async def test_more_writes_of_a_user_than_may_wait_are_refused_by_name_and_cost_nobody_else(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_HELD_OF_USER", 100)
+    gate = Gate(harness.store)
+    for number in range(MAX_GATHERED_OF_USER + 103):
+        harness.commit(str(number))
+    harness.commit("neighbour", user_id="bob")
+    await gate.entered()
+    await handled(harness.ref)
+    assert [contents(answer) for answer in harness.answers] == [
+        [str(MAX_GATHERED_OF_USER + number)] for number in (100, 101, 102)
+    ]
+    (refused,) = {outcome for answer in harness.answers for outcome in answer.outcomes}
+    assert (refused.status, refused.retry_after_s) == (Status.REFUSED, RETRY_AFTER_S)
+    assert "writes of this user wait already" in (refused.reason or "")
+    assert harness.metrics.writes_refused == 3
+    gate.open()
+    await harness.finish()
+    written = [name for batch in harness.store.batches for name in batch]
+    assert written.index("neighbour") <= MAX_GATHERED_OF_USER
+    assert len(written) == MAX_GATHERED_OF_USER + 101
 
 
 async def test_in_an_outage_whoever_was_held_back_is_answered_too(harness: Harness) -> None:
@@ -341,6 +366,22 @@ async def test_so_is_what_was_held_back_of_the_line(by_hand: ByHand) -> None:
     await by_hand.fail(0, StoreUnavailable("the writer has ended"))
     assert by_hand.answered == flood
     assert by_hand.transactions[1:] == [["bob 1"]]
+
+
+async def test_what_comes_behind_a_write_that_was_refused_is_refused_until_half_of_what_waits_is_gone(
+    by_hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "MAX_HELD_OF_USER", 3 * MAX_BATCH)
+    by_hand.add(*(f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 3 * MAX_BATCH)))
+    by_hand.add("ann first")
+    for number in range(2):
+        by_hand.add(f"ann {number} later")
+        await by_hand.commit(number)
+        await asyncio.sleep(0)
+    refused = [name for name in by_hand.answered if not name.removeprefix("ann ").isdecimal()]
+    assert refused == ["ann first", "ann 0 later", "ann 1 later"]
+    by_hand.add("ann again")
+    assert (by_hand.answered.count("ann again"), by_hand.metrics.writes_refused) == (0, 3)
 
 
 async def test_an_answer_says_of_which_epoch_it_is_and_a_refusal_of_none(by_hand: ByHand) -> None:
