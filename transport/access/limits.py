@@ -15,6 +15,10 @@ RETRY_AFTER_S = 10.0
 """How long a device that was refused a connection is asked to wait."""
 
 
+MAX_UNREAD_BYTES = 16 * 1024 * 1024
+"""Of one user's lists that were asked for over HTTP and are not read: a page of 1,000 items may have 1.3 MB."""
+
+
 class TokenBuckets:
     """A token bucket per key: ``rate`` tokens a second, up to ``burst`` saved.
 
@@ -72,10 +76,14 @@ class Quotas:
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
-        self.refusals: Counter[str] = Counter(connections=0, connections_per_user=0, messages=0, reads=0)
+        self.refusals: Counter[str] = Counter(
+            connections=0, connections_per_user=0, messages=0, reads=0, unread_bytes=0
+        )
         """By reason."""
         self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
         self._reads = TokenBuckets(limits.reads_per_second, limits.read_burst)
+        self._unread_bytes: Counter[str] = Counter()
+        """User -> of answers that are being sent, never 0."""
         self._connections: Counter[str] = Counter()
         self._total = 0
 
@@ -128,6 +136,23 @@ class Quotas:
             rate = self.limits.reads_per_second
             detail = f"This user reads more than {rate:g} times a second from this node (reads_per_second)."
             raise too_many(detail, wait_s)
+
+    def check_unread(self, user_id: str) -> None:
+        """Check that the user reads the lists that it has asked for. Raises: Problem, a 429."""
+        if self._unread_bytes[user_id] >= MAX_UNREAD_BYTES:
+            self.refusals["unread_bytes"] += 1
+            detail = f"This user has {MAX_UNREAD_BYTES >> 20} MiB of answers to read from this node (unread_bytes)."
+            raise too_many(detail, RETRY_AFTER_S)
+
+    def begin_answer(self, user_id: str, size_bytes: int) -> None:
+        """Count a long answer, which is unread until its ``end_answer``."""
+        self._unread_bytes[user_id] += size_bytes
+
+    def end_answer(self, user_id: str, size_bytes: int) -> None:
+        """Undo one ``begin_answer``."""
+        self._unread_bytes[user_id] -= size_bytes
+        if not self._unread_bytes[user_id]:
+            del self._unread_bytes[user_id]
 
 
 def too_many(detail: str, retry_after_s: float) -> Problem:

@@ -16,8 +16,10 @@ from transport.errors import Problem
 from transport.http.answers import (
     JSON_TYPE,
     LastActivities,
+    ProgressPage,
+    WatchlistChanges,
+    WatchlistPage,
     json_body,
-    json_response,
     progress_page,
     watchlist_changes,
     watchlist_page,
@@ -27,6 +29,7 @@ from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps
 from transport.http.etags import entity_tag, is_known, tag_of
 from transport.http.journal_head import journal_head
+from transport.http.long_answers import LongAnswer
 from transport.http.requests import authenticated, collection_named
 from transport.wire.problems import unavailable
 from transport.wire.query import ListQuery, list_query
@@ -58,6 +61,7 @@ class ReadRoutes:
     async def _list(self, request: HttpRequest, collection: str) -> Response:
         claims = await authenticated(request, self._deps.authenticator)
         query = list_query(request.query, has_states=collection == PROGRESS)
+        self._deps.quotas.check_unread(claims.user_id)
         self._deps.quotas.acquire_read(claims.user_id, self._deps.now_s())
         if query.after is None and (unchanged := await self._unchanged(request, claims, collection)):
             return unchanged
@@ -73,7 +77,7 @@ class ReadRoutes:
                 return await self._page(claims.user_id, collection, query, reason)
             case Changes() as changes:
                 is_current = not changes.has_more
-                return _answer(watchlist_changes(changes), changes.epoch, changes.revision, is_current)
+                return self._answer(claims.user_id, watchlist_changes(changes), is_current)
 
     async def last_activities(self, request: HttpRequest) -> Response:
         """Return the revision of each kind of data."""
@@ -103,10 +107,16 @@ class ReadRoutes:
             case PageExpired():
                 raise Problem(HTTPStatus.GONE, "cursor: this listing cannot be continued; start again without it.")
             case Page() as page:
-                return _answer(watchlist_page(page, reason), page.epoch, page.revision, query.after is None)
+                return self._answer(user_id, watchlist_page(page, reason), query.after is None)
             case RegisterPage() as page_of_progress:
-                body = progress_page(page_of_progress, reason)
-                return _answer(body, body.epoch, body.revision, query.after is None)
+                return self._answer(user_id, progress_page(page_of_progress, reason), query.after is None)
+
+    def _answer(
+        self, user_id: str, body: WatchlistPage | ProgressPage | WatchlistChanges, is_current: bool
+    ) -> Response:
+        """Return a list; only one that ends where the journal does has a tag to be compared with the journal's head."""
+        tag = {"ETag": entity_tag(body.epoch, body.revision)} if is_current else {}
+        return LongAnswer(json_body(body), OF_A_USER | tag, self._deps.quotas, user_id)
 
 
 async def read_lists(deps: ApiDeps, user_id: str) -> Lists:
@@ -129,11 +139,6 @@ def unless_known(request: HttpRequest, body: bytes, etag: str) -> Response:
     if is_known(etag, request.header(b"if-none-match")):
         return _not_modified(etag)
     return Response(body, headers=OF_A_USER | {"ETag": etag}, media_type=JSON_TYPE)
-
-
-def _answer(body: object, epoch: str, revision: int, is_current: bool) -> Response:
-    """Return a list; only one that ends where the journal does has a tag to be compared with the journal's head."""
-    return json_response(body, headers=OF_A_USER | ({"ETag": entity_tag(epoch, revision)} if is_current else {}))
 
 
 def _not_modified(etag: str) -> Response:

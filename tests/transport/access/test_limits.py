@@ -99,7 +99,13 @@ def test_connections_are_bounded_per_user_and_in_all() -> None:
     assert [refused.value.status for refused in (of_user, of_node)] == [429, 503]
     assert all(refused.value.headers == {"Retry-After": "10"} for refused in (of_user, of_node))
     assert all(refused.value.code == "quota_exceeded" for refused in (of_user, of_node))
-    assert quotas.refusals == {"connections_per_user": 1, "connections": 1, "messages": 0, "reads": 0}
+    assert quotas.refusals == {
+        "connections_per_user": 1,
+        "connections": 1,
+        "messages": 0,
+        "reads": 0,
+        "unread_bytes": 0,
+    }
 
 
 def test_a_refused_connection_leaves_nothing_behind() -> None:

@@ -172,7 +172,7 @@ async def test_stats_tell_connections_users_and_counters(
     assert stats["uptime_s"] > 0
     (node,) = stats.pop("nodes")
     assert (node["node"], node["self"], node["figures"].keys()) == (stats["node"], True, stats.keys())
-    of_the_node = {"connections": 0, "connections_per_user": 0, "messages": 0, "reads": 0}
+    of_the_node = {"connections": 0, "connections_per_user": 0, "messages": 0, "reads": 0, "unread_bytes": 0}
     of_the_journal = {
         "items_per_list": 0,
         "gaps_per_replica": 0,

@@ -13,13 +13,14 @@ from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import ChangesExpired, HeadsLoaded, JournalMessage, LoadHeads, Page, ReadChanges, ReadPage
 from tests.daemon import WATCHLIST, bearer
 from tests.transport.http.lone_api import HEAD, api_deps, client
-from transport.access.limits import Limits
+from transport.access.limits import MAX_UNREAD_BYTES, Limits
 from transport.http.api import http_api
 
 integration = pytest.mark.integration
 
 OPERATIONS = "/api/v1/sync/operations"
 ACTIVITIES = "/api/v1/sync/last_activities"
+PROGRESS = "/api/v1/sync/progress"
 
 Read = Callable[..., Awaitable[tuple[int, dict[str, Any], Mapping[str, str]]]]
 Write = Callable[[list[tuple[str, str]]], Awaitable[None]]
@@ -303,4 +304,14 @@ async def test_a_read_beyond_the_limit_is_not_told_to_anybody(path: str) -> None
     deps.quotas.acquire_read("ann", time.monotonic())
     async with client(http_api(deps).app) as api:
         response = await api.get(path, headers=bearer() | {"If-None-Match": '"e-7"'})
+    assert (response.status_code, response.headers["Retry-After"], asked) == (429, "10", [])
+
+
+@pytest.mark.parametrize("path", [WATCHLIST, f"{WATCHLIST}?since=3", PROGRESS])
+async def test_who_does_not_read_its_lists_is_told_of_no_more(path: str) -> None:
+    asked: list[JournalMessage] = []
+    deps = api_deps(journal=asked.append)
+    deps.quotas.begin_answer("ann", MAX_UNREAD_BYTES)
+    async with client(http_api(deps).app) as api:
+        response = await api.get(path, headers=bearer())
     assert (response.status_code, response.headers["Retry-After"], asked) == (429, "10", [])
