@@ -5,12 +5,15 @@ It needs Python 3.11 and nothing else. README.md says what a driver is.
 """
 
 import argparse
+import contextlib
 import json
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any, Final, Protocol, Self
 
 SCENARIOS: Final = Path(__file__).with_name("scenarios.json")
@@ -22,6 +25,9 @@ INPUTS: Final = frozenset(
     }
 )
 """Steps that are put into the core as they are."""
+
+ANSWER_S: Final = 10.0
+"""How long a driver may take for a line."""
 
 Json = dict[str, Any]
 
@@ -43,36 +49,49 @@ class Driver(Protocol):
 
 
 class StartedDriver:
-    """A driver that is a program: a line in, a line out."""
+    """A driver that is a program: a line in, a line out, which has ``answer_s`` to come."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], answer_s: float = ANSWER_S) -> None:
         self._program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        assert self._program.stdin is not None
+        self._stdin, self._answer_s = self._program.stdin, answer_s
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._program.communicate()  # it ends with its input
+        with contextlib.suppress(BrokenPipeError):
+            self._stdin.close()  # it ends with its input
+        self._reader.join(self._answer_s)
+        self._program.kill()
+        self._program.wait()
+
+    def _read(self) -> None:
+        assert self._program.stdout is not None
+        with self._program.stdout as lines:
+            for line in lines:
+                self._lines.put(line)
+        self._lines.put("")
 
     def ask(self, question: Json) -> Json:
         """Write a line, and read the next one."""
-        assert self._program.stdin is not None
-        assert self._program.stdout is not None
+        with contextlib.suppress(BrokenPipeError):  # what it has answered tells more
+            self._stdin.write(json.dumps(question) + "\n")
+            self._stdin.flush()
         try:
-            self._program.stdin.write(json.dumps(question) + "\n")
-            self._program.stdin.flush()
-        except BrokenPipeError:
-            raise DriverError("the driver has ended") from None
-        line = self._program.stdout.readline()
+            line = self._lines.get(timeout=self._answer_s)
+        except Empty:
+            message = f"the driver has not answered for {self._answer_s:g} s: does it flush its output after each line?"
+            raise DriverError(message) from None
         if not line:
             raise DriverError("the driver has ended")
-        try:
-            answer = json.loads(line)
-        except ValueError:
-            raise DriverError(f"the driver wrote no JSON: {line.rstrip()}") from None
-        if not isinstance(answer, dict):
-            raise DriverError(f"the driver wrote no JSON object: {line.rstrip()}")
-        return answer
+        with contextlib.suppress(ValueError):
+            if isinstance(answer := json.loads(line), dict):
+                return answer
+        raise DriverError(f"the driver wrote no JSON object: {line.rstrip()}")
 
 
 class Run:
@@ -83,12 +102,15 @@ class Run:
         self._wall_ms = START_MS
         self._now_ms = 0
         self._random = 0.5
+        self._told_last: list[str] = []
         self._forget()
         self._ask({"scenario": name})
 
     def take(self, step: Json) -> None:
         """Do, or expect, what ``step`` says. Raises: ScenarioError, DriverError."""
         key = next(iter(step))
+        if not key.startswith("expect_"):
+            self._told_last.clear()
         if key in INPUTS:
             self._put(step)
         elif key.startswith("expect_"):
@@ -109,6 +131,10 @@ class Run:
         """Raise a ScenarioError if something was sent that no step has named."""
         _equal("sent, and not expected", self._sent, [])
 
+    def account(self) -> str:
+        """Return what the core has put out in the last step that was no expectation, and where it stands."""
+        return "\n  ".join(["", *self._told_last, f"the state is {_text(self._shown.get('state'))}"])
+
     def _forget(self) -> None:
         self._shown: Json = {}
         self._due_ms: dict[str, int] = {}
@@ -126,13 +152,11 @@ class Run:
         if "probed" in step:
             _equal("whether a probe waits for its end", self._has_probe, True)
             self._has_probe = False
-        if not step.keys().isdisjoint({"close", "open_failed"}):
+        if not step.keys().isdisjoint({"close", "open_failed"}) or step.get("due") == "token":
             self._is_asked = False
-        if step.get("due") == "token":
-            self._is_asked = False
-        raises = step.get("raises", False)
-        key = next(iter(step))
+        raises, key = step.get("raises", False), next(iter(step))
         answer = self._ask({"input": {key: step[key]}})
+        self._told_last.append(f"{_text({key: step[key]})} put out {_text(answer.get('outputs', []))}")
         if raises != ("raised" in answer):
             raise ScenarioError(
                 f"the call has raised: {answer['raised']}" if "raised" in answer else "it does not raise"
@@ -222,16 +246,11 @@ class Run:
         for item, fields in zip(found, wanted, strict=True):
             _has_fields("the item", item, fields)
 
-    def _expect_progress(self, expected: list[Json], _: Json) -> None:
-        self._expect_registers("progress", expected)
-
-    def _expect_devices(self, expected: list[Json], _: Json) -> None:
-        self._expect_registers("devices", expected)
-
     def _expect_catalogue(self, expected: list[Json], _: Json) -> None:
         _equal("the catalogue", list(self._told("catalogue")), expected)
 
-    def _expect_registers(self, collection: str, expected: list[Json]) -> None:
+    def _expect_registers(self, expected: list[Json], step: Json) -> None:
+        collection = "progress" if "expect_progress" in step else "devices"
         found = self._told(collection)
         if len(found) != len(expected):
             raise ScenarioError(f"{collection}: {_text(found)}, expected {_text(expected)}")
@@ -268,6 +287,7 @@ class Run:
 
 
 _EXPECTATIONS: Final = {name.removeprefix("_"): step for name, step in vars(Run).items() if name.startswith("_expect_")}
+_EXPECTATIONS["expect_progress"] = _EXPECTATIONS["expect_devices"] = _EXPECTATIONS.pop("expect_registers")
 
 
 def _equal(what: str, found: object, expected: object) -> None:
@@ -299,23 +319,27 @@ def named(value: Any, names: Json) -> Any:
 
 
 def run(driver: Driver, scenario: Json, names: Json) -> None:
-    """Run one scenario. Raises: ScenarioError, which names the step; DriverError."""
+    """Run one scenario. Raises: ScenarioError, which names the step; DriverError, likewise."""
     taken = Run(driver, scenario["name"])
     for number, step in enumerate(scenario["steps"], 1):
         try:
             taken.take(named(step, names))
         except ScenarioError as error:
-            raise ScenarioError(f"step {number}, {_text(step)}: {error}") from None
+            raise ScenarioError(f"step {number}, {_text(step)}: {error}{taken.account()}") from None
+        except DriverError as error:
+            raise DriverError(f"step {number}, {_text(step)}: {error}") from None
     taken.end()
 
 
 def failures(driver: Driver, scenarios: Sequence[Json], names: Json) -> Iterator[str]:
-    """Run ``scenarios``, and yield a line for each that fails. Raises: DriverError."""
+    """Run ``scenarios``, and yield what is wrong with each that fails. Raises: DriverError, with its name."""
     for scenario in scenarios:
         try:
             run(driver, scenario, names)
         except ScenarioError as error:
             yield f"{scenario['name']}: {error}"
+        except DriverError as error:
+            raise DriverError(f"{scenario['name']}: {error}") from None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -91,6 +91,26 @@ def test_a_client_that_does_something_else_is_told_at_which_step(step: dict[str,
     assert complaint in str(raised.value)
 
 
+def test_a_failure_tells_what_the_core_has_put_out_and_where_it_stands() -> None:
+    steps: list[dict[str, Any]] = [{"app": {"sign_in": "alice"}}, {"advance": 20_000}, {"expect_token": True}]
+    with pytest.raises(runner.ScenarioError) as raised:
+        passes(PythonDriver(), {"name": "broken", "steps": steps})
+    complaint, due, state = str(raised.value).splitlines()
+    assert complaint.startswith("step 3, ")
+    assert due.startswith('  {"due": "token"} put out [{"type": "close"}')
+    assert state == '  the state is "waiting"'
+
+
+@pytest.mark.integration
+def test_a_driver_that_keeps_its_answer_is_given_up() -> None:
+    program = "import sys; answers = [line for line in sys.stdin]"
+    with (
+        pytest.raises(runner.DriverError, match="does it flush its output"),
+        runner.StartedDriver((sys.executable, "-c", program), answer_s=0.2) as driver,
+    ):
+        driver.ask({"scenario": "x"})
+
+
 def test_what_nobody_expects_to_be_sent_fails() -> None:
     names = FILE["names"]
     steps = [{"app": {"sign_in": "alice"}}, {"token": "$TOKEN"}, {"open": True}, {"server": "$EMPTY"}]
@@ -103,9 +123,10 @@ def test_what_nobody_expects_to_be_sent_fails() -> None:
 @pytest.mark.parametrize(
     ("program", "status", "said"),
     [
-        ("import sys; print('hello', flush=True)", 2, "the driver wrote no JSON: hello"),
+        ("import sys; print('hello', flush=True)", 2, "the driver wrote no JSON object: hello"),
         ("pass", 2, "the driver has ended"),
-        ("import sys\nfor _ in sys.stdin: print('{}', flush=True)", 2, "lacks 'state'"),
+        ("import sys\nfor _ in sys.stdin: print('{}', flush=True)", 2, 'step 1, {"expect_state": "signed_out"}:'),
+        ("input(); print('{}', flush=True)", 2, "a first connect asks for a token and for everything: step 1"),
         ('import sys\nfor _ in sys.stdin: print(\'{"state": "live"}\', flush=True)', 1, 'the state: "live", expected'),
     ],
 )

@@ -6,7 +6,8 @@ import json
 import pytest
 from syncd_client.core.backoff import BASE_MS, CAP_MS, Backoff
 from syncd_client.core.core import Core, CoreDeps
-from syncd_client.core.outputs import Output, Send, StartTimer, Timer
+from syncd_client.core.events import Disconnected
+from syncd_client.core.outputs import Emit, Output, Send, StartTimer, Timer
 from syncd_client.core.silence import SILENCE_MS
 from syncd_client.core.timers import Timers
 from syncd_client.core.token import Token, read_token
@@ -83,6 +84,14 @@ def test_a_connection_on_which_a_long_message_is_coming_is_neither_asked_nor_giv
     assert core.due(Timer.SILENCE) == [Send(Ping()), go_on]
     assert core.heard() == []
     assert core.due(Timer.SILENCE) == [go_on]
+
+
+def test_a_callback_that_does_not_answer_is_named_as_the_app_knows_it() -> None:
+    core = Core(CoreDeps(now_ms=lambda: 0, random=lambda: 0.5, new_replica=lambda: "r1"))
+    core.sign_in("alice", None)
+    (ended,) = [output.event for output in core.due(Timer.TOKEN) if isinstance(output, Emit)]
+    assert isinstance(ended, Disconnected)
+    assert ended.reason == "no token: get_token did not answer within 20 s"
 
 
 def test_an_add_of_what_is_confirmed_with_the_same_stamp_keeps_who_added_it() -> None:

@@ -30,7 +30,7 @@ class Fault(Struct, frozen=True):
     is_lasting: bool
 
 
-NO_ANSWER: Final = Fault(f"no token: getToken did not answer within {ANSWER_MS // 1000} s", is_lasting=False)
+NO_ANSWER: Final = Fault(f"no token: get_token did not answer within {ANSWER_MS // 1000} s", is_lasting=False)
 
 
 class Tokens:
