@@ -27,6 +27,7 @@ from actors.messages.device import (
     ProgressWrite,
     WatchlistWrite,
 )
+from actors.messages.journal import Status
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
 from transport.apidocs.schemas import schemas_of
@@ -185,10 +186,18 @@ def asyncapi_document(version: str, path_prefix: str = "", content_ids: ContentI
         },
         "components": {
             "messages": {kind.__name__: _message(kind) for kind in kinds},
-            "schemas": schemas_of(kinds, content_ids),
+            "schemas": _schemas(kinds, content_ids),
             "securitySchemes": _SECURITY,
         },
     }
+
+
+def _schemas(kinds: tuple[type, ...], content_ids: ContentIds) -> Json:
+    schemas: Json = schemas_of(kinds, content_ids)
+    refused = {Status.NOT_FOUND, Status.REFUSED}  # what became of these is told as an error
+    schemas["Ack"]["properties"]["status"] = {"enum": [str(status) for status in Status if status not in refused]}
+    del schemas["Status"]
+    return schemas
 
 
 _SECURITY: Final[dict[str, Json]] = {

@@ -16,6 +16,7 @@ from transport.apidocs.openapi_parts import (
     ANY_REQUEST,
     EPOCH,
     ETAG,
+    TRACEPARENT,
     Json,
     answer,
     body,
@@ -178,7 +179,7 @@ def _write_watchlist(
     return of_a_user(
         name,
         summary,
-        parameters=[*of_list, _traceparent()],
+        parameters=[*of_list, TRACEPARENT],
         requestBody=body("Change", f"At most {MAX_WRITE_BYTES} bytes.", _WRITE),
         responses={"200": answer("It holds.", "WriteResponse", _WRITTEN)} | problems("404", "409", *ANY_BODY),
     )
@@ -193,7 +194,7 @@ def _write_operations(content_ids: ContentIds) -> Json:
     return of_a_user(
         "writeOperations",
         "Send what a device queued while it was offline, of any list, of progress and of devices.",
-        parameters=[_traceparent()],
+        parameters=[TRACEPARENT],
         requestBody=body("BulkRequest", described, {"operations": [_WRITE, _WRITE | {"list": "kids"}, PLAYED]}),
         responses={"200": answer("All are answered.", "BulkResponse", {"results": [_WRITTEN, refused, PLAYED_RESULT]})}
         | problems(*ANY_BODY),
@@ -314,13 +315,3 @@ def _open(operation_id: str, summary: str, answers: Json) -> Json:
     """Return an operation that needs no token."""
     responses = answers | problems(*ANY_REQUEST)
     return {"operationId": operation_id, "summary": summary, "tags": ["operations"], "responses": responses}
-
-
-def _traceparent() -> Json:
-    return {
-        "name": "traceparent",
-        "in": "header",
-        "description": "W3C Trace Context: with the sampled flag, follow the write; ignored if it is not valid.",
-        "schema": {"type": "string"},
-        "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-    }

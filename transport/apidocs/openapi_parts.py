@@ -19,7 +19,7 @@ _PROBLEMS: Final[dict[str, tuple[str, str]]] = {
         "The token's scope must have the word 'syncd:admin'.",
     ),
     "404": (
-        "A remove of what is not in the list.",
+        "There is no such content, list, device or node.",
         "content_id: 0b0e6a4e-52a5-4a5b-9a1f-000000000001 is not in the watchlist.",
     ),
     "408": ("The request was not complete in time.", "The request's body took too long to arrive."),
@@ -55,6 +55,14 @@ _HEADERS: Final = {
     "429": _RETRY_AFTER,
     "503": _RETRY_AFTER,
 }
+TRACEPARENT: Final[Json] = {
+    "name": "traceparent",
+    "in": "header",
+    "description": "W3C Trace Context: with the sampled flag, follow the write; ignored if it is not valid.",
+    "schema": {"type": "string"},
+    "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+}
+"""Of what writes."""
 EPOCH: Final = "9f86d081"
 ETAG: Final = {
     "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}

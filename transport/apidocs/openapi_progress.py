@@ -5,7 +5,18 @@ from typing import Final
 from actors.messages.collections import PROGRESS
 from actors.messages.progress import IN_PROGRESS, ProgressChange
 from actors.messages.sync import ProgressUpdate
-from transport.apidocs.openapi_parts import ANY_BODY, EPOCH, Json, answer, body, of_a_user, problems, query, ref
+from transport.apidocs.openapi_parts import (
+    ANY_BODY,
+    EPOCH,
+    TRACEPARENT,
+    Json,
+    answer,
+    body,
+    of_a_user,
+    problems,
+    query,
+    ref,
+)
 from transport.http.answers import ProgressPage, ProgressResponse
 from transport.http.requests import MAX_WRITE_BYTES
 
@@ -47,6 +58,7 @@ def write_progress() -> Json:
     return of_a_user(
         "writeProgress",
         "Say how far one content was played, or forget that; answered once it is in the database.",
+        parameters=[TRACEPARENT],
         requestBody=body("ProgressChange", f"At most {MAX_WRITE_BYTES} bytes.", _PLAYED),
         responses={"200": answer("It holds, or a later one does: what is there.", "ProgressResponse", _WRITTEN)}
         | problems("404", "409", *ANY_BODY),

@@ -97,6 +97,7 @@ def test_the_close_codes_are_the_tables() -> None:
         {"type": "watchlist_update", "content_id": "0b0e6a4e-52a5-4a5b-9a1f-000000000001", "action": "toggle"},
         {"type": "watchlist_update", "action": "add"},
         {"type": "ack"},
+        {"type": "ack", "status": "not_found"},
         {"type": "unheard_of"},
         {},
     ],

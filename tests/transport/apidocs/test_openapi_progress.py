@@ -31,6 +31,15 @@ def test_its_examples_decode_as_what_they_are_of(part: dict[str, Any], kind: typ
     )
 
 
+def test_all_that_writes_to_a_collection_can_be_traced() -> None:
+    def is_traced(operation: dict[str, Any]) -> bool:
+        return "traceparent" in [one["name"] for one in operation.get("parameters", ())]
+
+    assert {path for path, operations in DOCUMENT["paths"].items() if is_traced(operations.get("post", {}))} == {
+        f"/api/v1/sync/{part}" for part in ("watchlist", "lists/{list}", "operations", "progress")
+    }
+
+
 def test_what_is_in_progress_can_be_asked_for_of_progress_alone() -> None:
     assert [one["name"] for one in READ["parameters"]][-1] == "state"
     assert "state" not in [one["name"] for one in DOCUMENT["paths"]["/api/v1/sync/watchlist"]["get"]["parameters"]]
