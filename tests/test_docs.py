@@ -3,6 +3,8 @@
 import os
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote
@@ -29,6 +31,7 @@ WITH_PATHS: Final = (
     ROOT / "docs" / "glossary.md",
     *sorted(DECISIONS.glob("*.md")),
 )
+WITH_NAMES: Final = (ARCHITECTURE, ROOT / "CONTRIBUTING.md", ROOT / "docs" / "glossary.md")
 SOURCES: Final = ("actors", "bench", "clients", "crdt", "pages", "storage", "syncd", "tests", "transport")
 
 every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
@@ -97,6 +100,32 @@ def test_every_make_target_that_a_document_names_exists(document: Path) -> None:
 def test_every_path_that_a_document_names_exists(document: Path) -> None:
     missing = [name for name in paths_in(document.read_text()) if not (ROOT / name).exists()]
     assert not missing
+
+
+@cache
+def words_of_code() -> set[str]:
+    packages = [path for path in ROOT.iterdir() if (path / "__init__.py").exists()]
+    files = [file for package in (*packages, ROOT / "clients" / "python") for file in package.rglob("*.py")]
+    return {word for file in files for word in re.findall(r"\w+", file.read_text())}
+
+
+@pytest.mark.parametrize("document", WITH_NAMES, ids=lambda path: path.name)
+def test_every_class_and_message_that_a_document_names_exists(document: Path) -> None:
+    named = set(re.findall(r"`([A-Z][a-z]+[A-Z]\w*)`", document.read_text()))
+    assert named - words_of_code() == set()
+
+
+def test_a_term_of_the_glossary_has_one_row() -> None:
+    rows = re.findall(r"^\| (.+?) \|", (ROOT / "docs" / "glossary.md").read_text(), re.MULTILINE)
+    terms = [term for row in rows if row not in {"term", "---"} for term in row.split(", ")]
+    assert [term for term in terms if terms.count(term) > 1] == []
+
+
+def test_what_the_readme_has_a_reader_make_is_left_out_of_commits() -> None:
+    made = re.findall(r"(?: > |--state )(\S+)", (ROOT / "README.md").read_text())
+    ignored = (ROOT / ".gitignore").read_text().split()
+    assert made == ["tv.token", "tv.db"]
+    assert [name for name in (*made, "tv.db-wal") if not any(fnmatch(name, pattern) for pattern in ignored)] == []
 
 
 def proofs_of_attacks() -> Iterator[tuple[str, Path, list[str]]]:
