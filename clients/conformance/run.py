@@ -180,9 +180,9 @@ class Run:
                 if self._is_asked:
                     raise ScenarioError("a token is asked for twice")
                 self._is_asked = True
-            case {"type": "open"}:
+            case {"type": "open", "transport": str(), "target": str(), "token": str()}:
                 self._opened.append(output)
-            case {"type": "probe"}:
+            case {"type": "probe", "target": str(), "token": str()}:
                 self._has_probe = True
             case {"type": "send", "message": message}:
                 self._sent.append(message)
@@ -193,10 +193,10 @@ class Run:
                 self._due_ms[timer] = self._now_ms + after_ms
             case {"type": "stop_timer", "timer": timer}:
                 self._due_ms.pop(timer, None)
-            case {"type": "emit", "event": event}:
+            case {"type": "emit", "event": {"type": str()} as event}:
                 self._events.append(event)
             case _:
-                raise DriverError(f"an output that nobody knows: {output}")
+                raise DriverError(f"an output that nobody knows, or that lacks something: {_text(output)}")
 
     def _advance(self, span_ms: int) -> None:
         until_ms = self._now_ms + span_ms
@@ -242,7 +242,7 @@ class Run:
         found = self._told("lists").get(step["of"]) if "of" in step else self._told("list")
         if found is None:
             raise ScenarioError(f"the list {step['of']!r} is not open")
-        _equal("the list", [item["content_id"] for item in found], [item["content_id"] for item in wanted])
+        _equal("the list", [item.get("content_id") for item in found], [item["content_id"] for item in wanted])
         for item, fields in zip(found, wanted, strict=True):
             _has_fields("the item", item, fields)
 

@@ -101,6 +101,29 @@ def test_a_failure_tells_what_the_core_has_put_out_and_where_it_stands() -> None
     assert state == '  the state is "waiting"'
 
 
+@pytest.mark.parametrize(
+    "output",
+    [
+        {"type": "open", "transport": "websocket", "url": "/ws", "token": "t1"},
+        {"type": "probe", "target": "/ws"},
+        {"type": "emit", "event": "updated"},
+        {"type": "start_timer", "timer": "silence"},
+        {"type": "connect"},
+    ],
+    ids=lambda output: output["type"],
+)
+def test_an_output_that_lacks_something_is_shown_with_its_scenario_and_step(output: dict[str, Any]) -> None:
+    class Wrong:
+        def ask(self, question: dict[str, Any]) -> dict[str, Any]:
+            return {"outputs": [output]} if "input" in question else {}
+
+    scenario = {"name": "any", "steps": [{"app": "connect"}]}
+    with pytest.raises(runner.DriverError) as raised:
+        list(runner.failures(Wrong(), [scenario], {}))
+    assert str(raised.value).startswith('any: step 1, {"app": "connect"}: an output that nobody knows, or that lacks')
+    assert str(raised.value).endswith(json.dumps(output))
+
+
 @pytest.mark.integration
 def test_a_driver_that_keeps_its_answer_is_given_up() -> None:
     program = "import sys; answers = [line for line in sys.stdin]"
