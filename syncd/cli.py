@@ -32,6 +32,7 @@ INTERRUPTED = 128 + signal.SIGINT
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage; else as a shell says of a signal."""
     console.open_closed()
+    console.buffer_lines()
     console.escape_unprintable()
     signal.signal(signal.SIGUSR1, _report_nothing)
     try:

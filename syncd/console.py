@@ -36,6 +36,18 @@ def escape_unprintable() -> None:
         sys.stdout.reconfigure(errors="backslashreplace")
 
 
+def buffer_lines() -> None:
+    """Write line by line where Python was told to keep nothing (``PYTHONUNBUFFERED``, as in the image).
+
+    What cannot be written stays in a buffer then, which is how ``discard_broken_output`` knows it.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and isinstance(raw := stream.buffer, io.FileIO):
+            lines = io.TextIOWrapper(io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True)
+            setattr(sys, name, lines)
+
+
 def flush_output() -> None:
     """Write what was printed. Raises: OSError, nobody reads it, or it has no room."""
     for stream in (sys.stdout, sys.stderr):

@@ -20,11 +20,16 @@ FULL = Path("/dev/full")
 BROKEN_PIPE = 141
 
 
-def run_into(stdout: int, *arguments: str) -> subprocess.CompletedProcess[str]:
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""As in the image."""
+environments = pytest.mark.parametrize("environment", [{}, UNBUFFERED], ids=["buffered", "unbuffered"])
+
+
+def run_into(stdout: int, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "syncd", *arguments],
         cwd=ROOT,
-        env={"SYNCD_JWT_SECRET": SECRET},
+        env={"SYNCD_JWT_SECRET": SECRET, **environment},
         stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
@@ -51,28 +56,33 @@ SIGNED = "signed with the secret of SYNCD_JWT_SECRET\n"
 """Which secret it was, for the person at the terminal."""
 
 
+@environments
 @pytest.mark.parametrize("arguments", [TOKEN, ("--help",)])
-def test_who_no_longer_reads_ends_a_command_without_a_word(arguments: tuple[str, ...]) -> None:
+def test_who_no_longer_reads_ends_a_command_without_a_word(
+    arguments: tuple[str, ...], environment: dict[str, str]
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    done = run_into(writing, *arguments)
+    done = run_into(writing, environment, *arguments)
     os.close(writing)
     assert (done.returncode, done.stderr) == (BROKEN_PIPE, "" if arguments != TOKEN else SIGNED)
 
 
-def test_output_that_has_no_room_is_told_in_one_line() -> None:
+@environments
+def test_output_that_has_no_room_is_told_in_one_line(environment: dict[str, str]) -> None:
     with FULL.open("w") as full:
-        done = run_into(full.fileno(), *TOKEN)
+        done = run_into(full.fileno(), environment, *TOKEN)
     said = f"{SIGNED}syncd: the output cannot be written: No space left on device\n"
     assert (done.returncode, done.stderr) == (1, said)
 
 
-def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path) -> None:
+@environments
+def test_the_daemon_serves_although_its_address_cannot_be_printed(tmp_path: Path, environment: dict[str, str]) -> None:
     with FULL.open("w") as full:
         daemon = subprocess.Popen(
             [sys.executable, "-m", "syncd", "--port", "0", "--data-dir", str(tmp_path)],
             cwd=ROOT,
-            env={"SYNCD_JWT_SECRET": SECRET},
+            env={"SYNCD_JWT_SECRET": SECRET, **environment},
             stdout=full,
             stderr=subprocess.PIPE,
             text=True,
