@@ -115,7 +115,8 @@ def _directories(settings: Settings) -> list[tuple[Path, str]]:
 def _try(directory: Path, source: str, enough_bytes: int) -> CheckResult:
     name = "directory"
     path = directory.absolute()
-    place = next(ancestor for ancestor in (path, *path.parents) if ancestor.exists())
+    # lexists: nothing can be created at a link that leads nowhere, such as one to a disk that is not mounted.
+    place = next(ancestor for ancestor in (path, *path.parents) if os.path.lexists(ancestor))
     try:
         with TemporaryFile(dir=place) as file:  # it has no name, so nothing can be left behind
             file.write(bytes(4096))

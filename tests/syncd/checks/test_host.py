@@ -77,6 +77,13 @@ async def test_a_free_address_is_released_again(address: str) -> None:
         assert_result(result, "ok", f"{address} port any is free")
 
 
+@pytest.mark.parametrize("name", ["link", "link/data"])
+def test_a_link_to_nowhere_fails_as_nothing_can_be_created_there(tmp_path: Path, name: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "not mounted" / "data")
+    (result,) = asyncio.run(check_directory(Settings(data_dir=tmp_path / name))).results
+    assert (result.status, result.detail) == ("failed", f"{tmp_path / 'link'}: No such file or directory")
+
+
 def test_every_directory_that_is_written_to_is_tried_once(tmp_path: Path) -> None:
     here = Settings(data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/other.db")
     assert [result.status for result in asyncio.run(check_directory(here)).results] == ["ok"]
