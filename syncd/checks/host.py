@@ -91,7 +91,7 @@ def _is_syncd(settings: Settings) -> bool:
     scheme = "http" if settings.tls_certificate_file is None else "https"
     any_certificate = ssl._create_unverified_context()  # noqa: S323 - it need not be for this address, and nothing is told
     try:
-        health = fetch(f"{scheme}://{host}:{settings.port}/health", any_certificate)
+        health = fetch(f"{scheme}://{host}:{settings.port}/health", any_certificate, is_here=True)
         return bool(json.loads(health.body)["service"] == "syncd")
     except (Unreachable, ValueError, KeyError, TypeError):
         return False

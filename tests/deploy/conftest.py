@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.daemon import user
+from tests.daemon import start_daemon, user
 
-__all__ = ["user"]
+__all__ = ["start_daemon", "user"]
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

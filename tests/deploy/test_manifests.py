@@ -6,12 +6,15 @@ import socket
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from syncd.settings import Settings
+from tests.daemon import StartDaemon
 from tests.deploy.conftest import DEPLOY, ROOT
+from tests.fakes.authority import write_certificate
 from tests.timeouts import TIMEOUT_S
 
 SHUTDOWN_S = Settings().shutdown_timeout
@@ -83,16 +86,27 @@ def test_the_image_runs_without_privileges_and_can_be_asked_for_its_health() -> 
     assert "\nSTOPSIGNAL SIGTERM\n" in last_stage
 
 
-def test_the_image_s_health_check_tells_a_node_from_none(node: str) -> None:
+def is_healthy(**environment: str) -> bool:
+    """Run the image's health check there."""
     (command,) = re.findall(r"^HEALTHCHECK .*\\\n +CMD (\[.*\])$", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     _, *arguments = json.loads(command)
+    return subprocess.run([sys.executable, *arguments], env=environment, timeout=TIMEOUT_S).returncode == 0
+
+
+def test_the_image_s_health_check_tells_a_node_from_none_whatever_proxy_others_are_reached_by(node: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed_port = listener.getsockname()[1]
-    for port, is_healthy in ((node.rpartition(":")[2], True), (str(closed_port), False)):
-        done = subprocess.run(
-            [sys.executable, *arguments], env={"SYNCD_PORT": port}, capture_output=True, timeout=TIMEOUT_S
-        )
-        assert (done.returncode == 0) is is_healthy, done.stderr
+        closed_port = str(listener.getsockname()[1])
+    port = node.rpartition(":")[2]
+    assert is_healthy(SYNCD_PORT=port)
+    assert is_healthy(SYNCD_PORT=port, http_proxy=f"http://127.0.0.1:{closed_port}")
+    assert not is_healthy(SYNCD_PORT=closed_port)
+
+
+def test_the_image_s_health_check_speaks_tls_where_it_is_served(start_daemon: StartDaemon, tmp_path: Path) -> None:
+    certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
+    write_certificate(certificate, key, "sync.example.com")
+    port = str(start_daemon("--tls-certificate-file", str(certificate), "--tls-key-file", str(key)).port)
+    assert is_healthy(SYNCD_PORT=port, SYNCD_TLS_CERTIFICATE_FILE=str(certificate))
 
 
 # Cluster on one machine

@@ -18,9 +18,12 @@ integration = pytest.mark.integration
 
 
 @integration
-def test_it_may_be_asked_beside_a_running_daemon(start_daemon: StartDaemon, tmp_path: Path) -> None:
+def test_it_may_be_asked_beside_a_running_daemon_whatever_proxy_others_are_reached_by(
+    start_daemon: StartDaemon, tmp_path: Path
+) -> None:
     daemon: DaemonProcess = start_daemon(data_dir=tmp_path)
-    report = Report("--data-dir", str(tmp_path), "--port", str(daemon.port), SYNCD_JWT_SECRET=SECRET)
+    flags = ("--data-dir", str(tmp_path), "--port", str(daemon.port))
+    report = Report(*flags, SYNCD_JWT_SECRET=SECRET, http_proxy="http://127.0.0.1:9")
     assert report.done.returncode == 0
     assert report.the("address")[:2] == ("warning", f"another syncd is running on port {daemon.port}")
     assert report.the("database")[0] == "ok"
