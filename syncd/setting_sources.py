@@ -4,6 +4,7 @@ import argparse
 import math
 import tomllib
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin, get_type_hints
 
@@ -18,6 +19,9 @@ DEFAULT: Final = "default"
 
 _KEPT_AS_WRITTEN: Final = {"jwt_secret", "jwt_previous_secret"}
 """Whitespace around these may be part of them, for who signs with them: ``shared_secret`` in ``transport.access``."""
+
+_ALIKE: Final = 0.75
+"""How alike two names are of which one may be meant by the other: ``PROT`` is to ``PORT``."""
 
 _METAVARS: Final = {
     "_url": "URL",
@@ -54,6 +58,8 @@ class Resolved(Struct, frozen=True):
     """By name: ``--port``, ``SYNCD_PORT``, ``port in FILE``, ``default``."""
     stripped: tuple[str, ...]
     """Names of settings whose value had whitespace around it."""
+    misspelt: dict[str, str]
+    """Environment variables that are no settings', each with that of the setting that it is like."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +107,19 @@ def resolve(flags: Mapping[str, object], environment: Mapping[str, str]) -> Reso
                 if isinstance(value, str) and value != value.strip():
                     stripped.append(name)
                 break
-    return Resolved(Settings(**values), sources, tuple(stripped))  # type: ignore[arg-type]  # converted one by one
+    chosen = Settings(**values)  # type: ignore[arg-type]  # converted one by one
+    return Resolved(chosen, sources, tuple(stripped), _misspelt(environment))
+
+
+def _misspelt(environment: Mapping[str, str]) -> dict[str, str]:
+    """Others are not asked about: Kubernetes and the operator have variables of their own that begin so."""
+    names = [name.upper() for name in Settings.__struct_fields__]
+    found: dict[str, str] = {}
+    for variable in sorted(environment):
+        said = variable.removeprefix(ENVIRONMENT_PREFIX)
+        if said != variable and said not in names and (alike := get_close_matches(said, names, 1, _ALIKE)):
+            found[variable] = ENVIRONMENT_PREFIX + alike[0]
+    return found
 
 
 def flag_of(name: str) -> str:

@@ -21,7 +21,10 @@ NAME = "configuration"
 
 
 def check_configuration(
-    settings: Settings, flags: Mapping[str, object], stripped: Collection[str] = ()
+    settings: Settings,
+    flags: Mapping[str, object],
+    stripped: Collection[str] = (),
+    misspelt: Mapping[str, str] | None = None,
 ) -> list[CheckResult]:
     """Check the settings by themselves.
 
@@ -29,6 +32,7 @@ def check_configuration(
         settings: as loaded from ``flags`` and elsewhere.
         flags: what the command line said, by setting name; ``config``: the TOML file's path.
         stripped: names of settings whose value had whitespace around it.
+        misspelt: environment variables that are no settings', each with the one that is probably meant.
     """
     advice = [
         *_exposure(settings),
@@ -39,6 +43,7 @@ def check_configuration(
         *_tracing(settings),
         *_exposed_secrets(settings, flags),
         *_stripped_secrets(settings, stripped),
+        *_misspelt(misspelt or {}),
     ]
     return advice or [ok(NAME, "every setting is valid, and none looks like a mistake")]
 
@@ -170,6 +175,11 @@ def _stripped_secrets(settings: Settings, stripped: Collection[str]) -> Iterator
             "there was whitespace around a secret, a token or a key, which is not taken for a part of it",
             f"remove it, often a last line break: {setting(name)}",
         )
+
+
+def _misspelt(variables: Mapping[str, str]) -> Iterator[CheckResult]:
+    for name, meant in variables.items():
+        yield warning(NAME, f"{name} is no setting, and changes nothing", f"write {meant} if that is meant")
 
 
 def _is_loopback(host: str) -> bool:

@@ -35,6 +35,7 @@ async def run_checks(
     flags: Mapping[str, object],
     timeout_s: float = CHECK_TIMEOUT_S,
     stripped: Collection[str] = (),
+    misspelt: Mapping[str, str] | None = None,
 ) -> list[CheckResult]:
     """Return the results of every check, in a fixed order, after ``timeout_s`` at most. They hold no secret.
 
@@ -43,11 +44,12 @@ async def run_checks(
         flags: what the command line said, by setting name.
         timeout_s: for each check.
         stripped: names of settings whose value had whitespace around it.
+        misspelt: environment variables that are no settings', each with the one that is probably meant.
     """
     checked = await asyncio.gather(*(_with_deadline(*check, settings, timeout_s) for check in CHECKS))
     clocks = [reading for one in checked for reading in one.clocks]
     return [
-        *check_configuration(settings, flags, stripped),
+        *check_configuration(settings, flags, stripped, misspelt),
         *(on_one_line(result, settings) for one in checked for result in one.results),
         *check_clock(clocks, settings, time.time()),
     ]

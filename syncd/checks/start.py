@@ -11,7 +11,10 @@ from syncd.settings import Settings
 
 
 async def run_checks_of_a_start(
-    settings: Settings, flags: Mapping[str, object], stripped: Collection[str]
+    settings: Settings,
+    flags: Mapping[str, object],
+    stripped: Collection[str],
+    misspelt: Mapping[str, str] | None = None,
 ) -> list[CheckResult]:
     """Return what ``syncd.checks.run.run_checks`` would say but ok, of what needs nobody else.
 
@@ -20,5 +23,5 @@ async def run_checks_of_a_start(
     local = [check_open_files, *([check_keys] if settings.jwks_url is None else [])]
     checked = [result for check in local for result in (await check(settings)).results]
     directory = [result for result in (await check_directory(settings)).results if result.status == "warning"]
-    results = [*check_configuration(settings, flags, stripped), *checked, *directory]
+    results = [*check_configuration(settings, flags, stripped, misspelt), *checked, *directory]
     return [on_one_line(result, settings) for result in results if result.status != "ok"]

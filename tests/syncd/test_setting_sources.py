@@ -87,6 +87,13 @@ def test_what_is_empty_is_not_set(tmp_path: Path, empty: str) -> None:
     assert set(found.sources.values()) == {f"port in {file}", "default"}
 
 
+def test_a_variable_that_is_like_that_of_a_setting_is_known_and_no_other() -> None:
+    others = ("SYNCD_TOKEN", "SYNCD_SERVICE_HOST", "SYNCD_PORT_8083_TCP_PORT", "SYNCD_VERSION", "HTTP_PROT", "SYNCD_")
+    meant = {"SYNCD_PROT": "SYNCD_PORT", "SYNCD_JWT_SECERT": "SYNCD_JWT_SECRET", "SYNCD_LOGLEVEL": "SYNCD_LOG_LEVEL"}
+    found = resolve({}, {"SYNCD_PORT": "1", **dict.fromkeys((*others, *meant), "x")})
+    assert found.misspelt == meant
+
+
 def test_each_value_has_a_source_and_what_was_around_it_is_known(tmp_path: Path) -> None:
     file = tmp_path / "syncd.toml"
     file.write_text("port = 1\n")

@@ -8,6 +8,7 @@ import pytest
 from syncd.checks.configuration import check_configuration
 from syncd.settings import Settings
 from tests.daemon import SECRET
+from tests.syncd.checks.report import Report
 
 POSTGRESQL = "postgresql://node@db/syncd"
 CLUSTER = {"database_url": POSTGRESQL, "bus": "nats://bus:4222", "bus_key": "x" * 32, "jwt_secret": SECRET}
@@ -90,6 +91,13 @@ def test_whitespace_that_was_not_taken_for_a_part_of_a_secret_is_told() -> None:
         "database_url",
         "pubnub_publish_key",
     ]
+
+
+def test_a_variable_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    report = Report("--data-dir", str(tmp_path), SYNCD_JWT_SECERT="x", SYNCD_JWT_SECRET=SECRET)
+    (result,) = [one for one in report.results if one["name"] == "configuration"]
+    said = ("SYNCD_JWT_SECERT is no setting, and changes nothing", "write SYNCD_JWT_SECRET if that is meant")
+    assert (result["status"], result["detail"], result["fix"]) == ("warning", *said)
 
 
 def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> None:

@@ -30,3 +30,9 @@ async def test_an_issuer_that_is_away_does_not_keep_a_daemon_from_starting(tmp_p
         data_dir=tmp_path, jwks_url="https://nowhere.invalid/", jwt_audience="syncd", max_connections=100
     )
     assert await run_checks_of_a_start(settings, {}, ()) == []
+
+
+async def test_a_variable_that_is_no_setting_is_told(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, jwt_secret=SECRET, max_connections=100)
+    (result,) = await run_checks_of_a_start(settings, {}, (), {"SYNCD_PROT": "SYNCD_PORT"})
+    assert (result.status, result.detail) == ("warning", "SYNCD_PROT is no setting, and changes nothing")
