@@ -12,7 +12,8 @@ ENVIRONMENT_PREFIX = "SYNCD_"
 
 Seconds = Annotated[float, Meta(gt=0)]
 PerSecond = Annotated[float, Meta(gt=0)]
-Count = Annotated[int, Meta(gt=0)]
+Count = Annotated[int, Meta(gt=0, le=2**63 - 1)]
+"""At most what the store's processes are told, and the database counts to."""
 
 
 GROUPS: Final = {

@@ -41,6 +41,7 @@ def test_lists_are_comma_separated() -> None:
         ({"port": "70000"}, {}, "--port: "),
         ({}, {"SYNCD_PORT": "many"}, "SYNCD_PORT: "),
         ({}, {"SYNCD_HEARTBEAT_INTERVAL": "0"}, "SYNCD_HEARTBEAT_INTERVAL: "),
+        ({}, {"SYNCD_MAX_ITEMS_PER_LIST": str(2**64)}, "SYNCD_MAX_ITEMS_PER_LIST: Expected `int` <= "),
         ({"log_level": "loud"}, {}, "--log-level: "),
     ],
 )
