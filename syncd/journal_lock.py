@@ -29,15 +29,22 @@ def journal_lock(settings: Settings) -> Iterator[None]:
     if file is None:
         yield
         return
+    lock = lock_file(file)
     try:
-        descriptor = _opened(file.with_name(f"{file.name}.lock"))
+        descriptor = _opened(lock)
     except OSError as error:
-        raise SettingsError(f"{flag} {file.parent}: {error.strerror or error}") from error
+        wrong = lock if os.path.lexists(lock) else file.parent
+        raise SettingsError(f"{flag} {wrong}: {error.strerror or error}") from error
     try:
         _lock(descriptor, f"{flag} {file.parent}")
         yield
     finally:
         os.close(descriptor)  # which unlocks it. The file stays: who waits for a removed one would lock nothing
+
+
+def lock_file(journal: Path) -> Path:
+    """Return what is locked for a SQLite journal."""
+    return journal.with_name(f"{journal.name}.lock")
 
 
 def _opened(path: Path) -> int:

@@ -1,7 +1,9 @@
 """Whether the journal's database answers, has this release's schema, and accepts writes."""
 
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from actors.errors import StoreUnavailable
 from storage.databases.database_url import sqlite_file
@@ -9,6 +11,7 @@ from storage.inspection.database import Inspection, inspect_database
 from storage.schema.version import HEAD
 from syncd.checks.file_modes import others_may_access
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting, warning
+from syncd.journal_lock import lock_file
 from syncd.settings import Settings
 from transport.loop.blocking_calls import in_thread
 
@@ -29,6 +32,8 @@ def _check(settings: Settings) -> Checked:
         file = sqlite_file(url)
         if file is not None and not file.exists():
             return Checked((ok(NAME, f"sqlite: the first start creates {file}"),))
+        if file is not None and (wrong := _unusable_lock(lock_file(file))) is not None:
+            return Checked((wrong,))
         inspection = inspect_database(url)
     except ValueError as error:
         fix = f"postgresql://user:password@host/database, or sqlite:///path: {setting('database_url')}"
@@ -42,6 +47,18 @@ def _check(settings: Settings) -> Checked:
     if file is not None and others_may_access(file):
         results.append(warning(NAME, f"other users have access to {file}", f"chmod 600 {file}, set by {where}"))
     return Checked(tuple(results), tuple(_clocks(inspection, settings)))
+
+
+def _unusable_lock(lock: Path) -> CheckResult | None:
+    """Open the lock as a daemon would, and leave it alone: another daemon may hold it."""
+    try:
+        os.close(os.open(lock, os.O_RDWR))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        fix = f"another user may have run syncd there, give it to the daemon's: chown --reference={lock.parent} {lock}"
+        return failed(NAME, f"{lock}: {error.strerror or error}", fix)
+    return None
 
 
 def _schema(inspection: Inspection, kind: str) -> CheckResult:

@@ -1,5 +1,6 @@
 """One daemon per SQLite journal, and none that is dead."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.databases.database_url import sqlite_url
-from syncd.errors import CommandError
+from syncd.errors import CommandError, SettingsError
 from syncd.journal_lock import journal_lock
 from syncd.settings import Settings
 from tests.daemon import ROOT, SECRET, StartDaemon
@@ -66,6 +67,14 @@ def test_a_lock_whose_holder_left_no_number_is_kept_all_the_same(tmp_path: Path)
         (tmp_path / "journal.db.lock").write_text("")
         with pytest.raises(CommandError, match=r": another syncd uses it$"), journal_lock(settings):
             pass
+
+
+def test_a_lock_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    lock = tmp_path / "journal.db.lock"
+    lock.mkdir()  # modes would not bind root
+    said = re.escape(f"--data-dir {lock}: Is a directory")
+    with pytest.raises(SettingsError, match=f"^{said}$"), journal_lock(Settings(data_dir=tmp_path)):
+        pass
 
 
 def test_nodes_on_postgresql_lock_nothing_and_make_no_directory(tmp_path: Path) -> None:

@@ -72,6 +72,14 @@ def test_a_file_that_is_no_database_fails(tmp_path: Path) -> None:
     assert Report("--data-dir", str(tmp_path)).the("database")[:2] == ("failed", "sqlite: file is not a database")
 
 
+def test_a_lock_that_cannot_be_opened_fails(tmp_path: Path, journal: sqlite3.Connection) -> None:
+    (tmp_path / "journal.db.lock").unlink(missing_ok=True)
+    (tmp_path / "journal.db.lock").mkdir()  # modes would not bind root
+    status, detail, fix = Report("--data-dir", str(tmp_path)).the("database")
+    assert (status, detail) == ("failed", f"{tmp_path}/journal.db.lock: Is a directory")
+    assert "chown" in fix
+
+
 def test_changes_from_the_future_tell_that_the_clock_was_set_back(tmp_path: Path, journal: sqlite3.Connection) -> None:
     journal.execute(INSERT, [FAR_FUTURE])
     status, detail, fix = Report("--data-dir", str(tmp_path)).the("clock")
