@@ -384,8 +384,7 @@ function listView(confirmed, writes, before2 = []) {
 }
 function shownOf(confirmed, writes) {
   const shown = /* @__PURE__ */ new Map();
-  for (const { content_id, timestamp, rank, device_id, ...carried } of confirmed)
-    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false, ...carriedBy(carried) });
+  for (const item2 of confirmed) shown.set(item2.content_id, { ...item2, pending: false });
   for (const write2 of writes) {
     const before2 = shown.get(write2.content_id);
     if (write2.operation === "remove") shown.delete(write2.content_id);
@@ -779,11 +778,8 @@ var Collections = class {
     this.#leaveReplica(write2);
     const { tag, ...untagged } = write2;
     const refusedTags = (write2.refusedTags ?? 0) + 1;
-    if (refusedTags >= MAX_TAGS) {
-      this.restate({ ...untagged, isUnstamped: true, refusedTags });
-      return;
-    }
-    this.restate({ ...untagged, tag: this.#newTag(prefixIn(write2.content_id)), refusedTags });
+    const sent = refusedTags < MAX_TAGS ? { tag: this.#newTag(prefixIn(write2.content_id)) } : { isUnstamped: true };
+    this.restate({ ...untagged, refusedTags, ...sent });
   }
   /** Undo what the service does not accept. */
   refuse(write2) {
@@ -797,16 +793,16 @@ var Collections = class {
   }
   /** Apply the update of the next revision. */
   applyUpdate(prefix, update2, revision) {
-    const { action, timestamp = NEVER, device_id = null } = update2;
+    const said = { timestamp: NEVER, device_id: null, ...update2, rank: revision };
     const contentId = prefix + update2.content_id;
-    this.#advance(timestamp);
+    this.#advance(said.timestamp);
     this.#setHead(prefix, { revision });
     const before2 = this.state.items.get(contentId);
-    if (action === "remove") this.#change({ drop: contentId });
+    if (update2.action === "remove") this.#change({ drop: contentId });
     else {
-      const isNewest = areRegisters(prefix) || before2 === void 0 || compareTimestamps(timestamp, before2.timestamp) >= 0;
-      const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before2);
-      this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update2) } });
+      const isNewest = areRegisters(prefix) || before2 === void 0 || compareTimestamps(said.timestamp, before2.timestamp) >= 0;
+      const { timestamp, rank, device_id } = isNewest ? said : before2;
+      this.#change({ put: { content_id: contentId, timestamp, rank, device_id, ...carriedBy(update2) } });
     }
     this.#hasUpdated = true;
     this.#settle(prefix);
@@ -878,13 +874,6 @@ var Collections = class {
     this.#changes.push(change);
   }
 };
-function addedIn({
-  timestamp,
-  rank,
-  device_id
-}) {
-  return { timestamp, rank, device_id };
-}
 
 // src/core/close_policy.ts
 var TOKEN_ENDED = 4500;

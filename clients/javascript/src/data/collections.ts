@@ -5,7 +5,7 @@ import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js
 import { areRegisters, prefixIn, WATCHLIST } from "./keys.js";
 import type { Snapshot, Update, WriteAction } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
-import type { ConfirmedItem, PendingWrite } from "./stored.js";
+import type { PendingWrite } from "./stored.js";
 import type { Registers } from "./user_registers.js";
 import { type Change, type ListHead, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
@@ -178,11 +178,9 @@ export class Collections {
     this.#leaveReplica(write);
     const { tag, ...untagged } = write;
     const refusedTags = (write.refusedTags ?? 0) + 1;
-    if (refusedTags >= MAX_TAGS) {
-      this.restate({ ...untagged, isUnstamped: true, refusedTags });
-      return;
-    }
-    this.restate({ ...untagged, tag: this.#newTag(prefixIn(write.content_id)), refusedTags });
+    const sent =
+      refusedTags < MAX_TAGS ? { tag: this.#newTag(prefixIn(write.content_id)) } : { isUnstamped: true as const };
+    this.restate({ ...untagged, refusedTags, ...sent });
   }
 
   /** Undo what the service does not accept. */
@@ -200,17 +198,17 @@ export class Collections {
 
   /** Apply the update of the next revision. */
   applyUpdate(prefix: string, update: Update, revision: number): void {
-    const { action, timestamp = NEVER, device_id = null } = update;
+    const said = { timestamp: NEVER, device_id: null, ...update, rank: revision };
     const contentId = prefix + update.content_id;
-    this.#advance(timestamp);
+    this.#advance(said.timestamp);
     this.#setHead(prefix, { revision });
     const before = this.state.items.get(contentId);
-    if (action === "remove") this.#change({ drop: contentId });
+    if (update.action === "remove") this.#change({ drop: contentId });
     else {
       const isNewest =
-        areRegisters(prefix) || before === undefined || compareTimestamps(timestamp, before.timestamp) >= 0;
-      const added = isNewest ? { timestamp, rank: revision, device_id } : addedIn(before);
-      this.#change({ put: { content_id: contentId, ...added, ...carriedBy(update) } });
+        areRegisters(prefix) || before === undefined || compareTimestamps(said.timestamp, before.timestamp) >= 0;
+      const { timestamp, rank, device_id } = isNewest ? said : before;
+      this.#change({ put: { content_id: contentId, timestamp, rank, device_id, ...carriedBy(update) } });
     }
     this.#hasUpdated = true;
     this.#settle(prefix);
@@ -293,13 +291,4 @@ export class Collections {
     this.state.apply(change);
     this.#changes.push(change);
   }
-}
-
-/** When it was added, and by whom. */
-function addedIn({
-  timestamp,
-  rank,
-  device_id,
-}: ConfirmedItem): Pick<ConfirmedItem, "timestamp" | "rank" | "device_id"> {
-  return { timestamp, rank, device_id };
 }

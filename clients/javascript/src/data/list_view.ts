@@ -43,8 +43,7 @@ export function listView(
 
 function shownOf(confirmed: Iterable<ConfirmedItem>, writes: Iterable<ShownWrite>): Map<string, Shown> {
   const shown = new Map<string, Shown>();
-  for (const { content_id, timestamp, rank, device_id, ...carried } of confirmed)
-    shown.set(content_id, { content_id, timestamp, rank, device_id, pending: false, ...carriedBy(carried) });
+  for (const item of confirmed) shown.set(item.content_id, { ...item, pending: false });
   for (const write of writes) {
     const before = shown.get(write.content_id);
     if (write.operation === "remove") shown.delete(write.content_id);
