@@ -144,7 +144,7 @@ var ShownRegisters = class extends Shown {
   write(action, id, data = {}) {
     const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);
-    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data: JSON.parse(JSON.stringify(data)) };
     const { names, stored } = session.write(action, [key], words);
     return operation(names[0] ?? "", stored);
   }
@@ -272,21 +272,21 @@ var List = class extends Shown {
    * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
    */
   async move(contentId, place = {}) {
+    const session = this.host.signedIn();
     const { move } = await loadPlacing();
+    if (session !== this.host.session()) throw new Error("The user was signed out.");
     return move(this, this.host.canonical, contentId, place);
   }
   /**
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
    * where it can't be done, or not now.
    */
-  async rename(name) {
-    const { rename } = await loadRequests();
-    return rename(this.host.asking(), this.#list, name);
+  rename(name) {
+    return this.host.ask(({ rename }, asking) => rename(asking, this.#list, name));
   }
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
-  async delete() {
-    const { remove } = await loadRequests();
-    return remove(this.host.asking(), this.#list);
+  delete() {
+    return this.host.ask(({ remove }, asking) => remove(asking, this.#list));
   }
   #keyOf = (contentId) => this.#prefix + this.host.canonical(contentId);
   #one(action, contentId, carried) {
@@ -2693,7 +2693,8 @@ var TabSession = class {
       this.#onStoreFailed(error);
       return;
     }
-    if (this.#isClosed || this.#engine !== null) return;
+    if (this.#isClosed) return store.release(this.userId, false);
+    if (this.#engine !== null) return;
     this.#timeout.stop();
     const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
@@ -3411,7 +3412,10 @@ var SyncClient = class extends PlatformEventTarget {
       this.addEventListener("updated", listener);
       return () => this.removeEventListener("updated", listener);
     },
-    asking: () => ({ service: this.#deps.service, session: this.#signedIn() }),
+    ask: async (request) => {
+      const asking = { service: this.#deps.service, session: this.#signedIn() };
+      return request(await loadRequests(), asking);
+    },
     canonical: (contentId) => canonical(contentId, this.contentIds)
   };
   #watchlist = new List(void 0, this.#host);
@@ -3589,22 +3593,19 @@ var SyncClient = class extends PlatformEventTarget {
     return this.#watchlist.removeMany(contentIds);
   }
   /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
-  async lists() {
-    const { lists } = await loadRequests();
-    return lists(this.#host.asking());
+  lists() {
+    return this.#host.ask(({ lists }, asking) => lists(asking));
   }
   /**
    * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
    * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
    */
-  async send(targetDeviceId, commandType, payload) {
-    const { send } = await loadRequests();
-    return send(this.#host.asking(), targetDeviceId, commandType, payload);
+  send(targetDeviceId, commandType, payload) {
+    return this.#host.ask(({ send }, asking) => send(asking, targetDeviceId, commandType, payload));
   }
   /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
-  async handoff(targetDeviceId, contentId) {
-    const { handoff } = await loadRequests();
-    return handoff(this.#host.asking(), targetDeviceId, this.#host.canonical(contentId));
+  handoff(targetDeviceId, contentId) {
+    return this.#host.ask(({ handoff }, asking) => handoff(asking, targetDeviceId, this.#host.canonical(contentId)));
   }
   /**
    * Store what the user has changed, disconnect this page and release everything; list and queue stay stored. Then
@@ -3615,7 +3616,7 @@ var SyncClient = class extends PlatformEventTarget {
     this.#ignoreReturns?.();
     this.#ignoreReturns = null;
     const session = this.#session;
-    this.#session = null;
+    this.#forgetUser();
     const before2 = this.#left;
     this.#left = (async () => {
       await Promise.all([before2, session?.close()]);
@@ -3633,12 +3634,13 @@ var SyncClient = class extends PlatformEventTarget {
     void this.#session.close();
     this.#tell([{ type: "signed_out", user_id: this.#session.userId, erased: false }]);
   }
+  #forgetUser() {
+    this.#session = null;
+    this.#version = null;
+    this.#updated.ask();
+  }
   #tell = (events) => {
-    if (events.some(({ type }) => type === "signed_out")) {
-      this.#session = null;
-      this.#version = null;
-      this.#updated.ask();
-    }
+    if (events.some(({ type }) => type === "signed_out")) this.#forgetUser();
     for (const event of events) {
       if (event.type === "updated") this.#updated.ask();
       else this.#dispatch(event);

@@ -50,7 +50,10 @@ export class SyncClient extends PlatformEventTarget {
       this.addEventListener("updated", listener);
       return () => this.removeEventListener("updated", listener);
     },
-    asking: () => ({ service: this.#deps.service, session: this.#signedIn() }),
+    ask: async (request) => {
+      const asking = { service: this.#deps.service, session: this.#signedIn() };
+      return request(await loadRequests(), asking);
+    },
     canonical: (contentId) => canonical(contentId, this.contentIds),
   };
   readonly #watchlist = new List(undefined, this.#host);
@@ -254,24 +257,21 @@ export class SyncClient extends PlatformEventTarget {
   }
 
   /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
-  async lists(): Promise<readonly NamedList[]> {
-    const { lists } = await loadRequests();
-    return lists(this.#host.asking());
+  lists(): Promise<readonly NamedList[]> {
+    return this.#host.ask(({ lists }, asking) => lists(asking));
   }
 
   /**
    * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
    * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
    */
-  async send(targetDeviceId: string, commandType: string, payload?: unknown): Promise<void> {
-    const { send } = await loadRequests();
-    return send(this.#host.asking(), targetDeviceId, commandType, payload);
+  send(targetDeviceId: string, commandType: string, payload?: unknown): Promise<void> {
+    return this.#host.ask(({ send }, asking) => send(asking, targetDeviceId, commandType, payload));
   }
 
   /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
-  async handoff(targetDeviceId: string, contentId: string): Promise<number | null> {
-    const { handoff } = await loadRequests();
-    return handoff(this.#host.asking(), targetDeviceId, this.#host.canonical(contentId));
+  handoff(targetDeviceId: string, contentId: string): Promise<number | null> {
+    return this.#host.ask(({ handoff }, asking) => handoff(asking, targetDeviceId, this.#host.canonical(contentId)));
   }
 
   /**
@@ -283,7 +283,7 @@ export class SyncClient extends PlatformEventTarget {
     this.#ignoreReturns?.();
     this.#ignoreReturns = null;
     const session = this.#session;
-    this.#session = null;
+    this.#forgetUser();
     const before = this.#left;
     this.#left = (async () => {
       await Promise.all([before, session?.close()]);
@@ -304,12 +304,14 @@ export class SyncClient extends PlatformEventTarget {
     this.#tell([{ type: "signed_out", user_id: this.#session.userId, erased: false }]);
   }
 
+  #forgetUser(): void {
+    this.#session = null;
+    this.#version = null;
+    this.#updated.ask();
+  }
+
   readonly #tell = (events: readonly SyncEvent[]): void => {
-    if (events.some(({ type }) => type === "signed_out")) {
-      this.#session = null;
-      this.#version = null;
-      this.#updated.ask();
-    }
+    if (events.some(({ type }) => type === "signed_out")) this.#forgetUser();
     for (const event of events) {
       if (event.type === "updated") this.#updated.ask();
       else this.#dispatch(event);

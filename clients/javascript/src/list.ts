@@ -6,7 +6,7 @@ import type { Item } from "./data/list_view.js";
 import type { Action } from "./data/messages.js";
 import type { Place } from "./data/placing.js";
 import { type Operation, type Operations, operation, operations } from "./operations.js";
-import { loadPlacing, loadRequests } from "./parts.js";
+import { loadPlacing } from "./parts.js";
 import { Shown, type ShownHost } from "./shown.js";
 import type { NamedList } from "./transport/requests.js";
 
@@ -72,7 +72,9 @@ export class List extends Shown<Item> {
    * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
    */
   async move(contentId: string, place: Place = {}): Promise<string> {
+    const session = this.host.signedIn();
     const { move } = await loadPlacing();
+    if (session !== this.host.session()) throw new Error("The user was signed out.");
     return move(this, this.host.canonical, contentId, place);
   }
 
@@ -80,15 +82,13 @@ export class List extends Shown<Item> {
    * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
    * where it can't be done, or not now.
    */
-  async rename(name: string): Promise<NamedList> {
-    const { rename } = await loadRequests();
-    return rename(this.host.asking(), this.#list, name);
+  rename(name: string): Promise<NamedList> {
+    return this.host.ask(({ rename }, asking) => rename(asking, this.#list, name));
   }
 
   /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
-  async delete(): Promise<void> {
-    const { remove } = await loadRequests();
-    return remove(this.host.asking(), this.#list);
+  delete(): Promise<void> {
+    return this.host.ask(({ remove }, asking) => remove(asking, this.#list));
   }
 
   readonly #keyOf = (contentId: string): string => this.#prefix + this.host.canonical(contentId);

@@ -4,6 +4,8 @@ import { bindMembers } from "./bound.js";
 import type { TabSession } from "./tabs/tab_session.js";
 import type { Asking } from "./transport/requests.js";
 
+type Requests = typeof import("./transport/requests.js");
+
 /** What a collection works on. */
 export interface ShownHost {
   /** The user's who is signed in; throws an Error where nobody is. */
@@ -12,7 +14,8 @@ export interface ShownHost {
   readonly session: () => TabSession | null;
   /** Listen, until what it returns is called. */
   readonly onUpdated: (listener: () => void) => () => void;
-  readonly asking: () => Asking;
+  /** Ask the service for something beside the connection, for the user who is signed in now: loading may take long. */
+  readonly ask: <T>(request: (requests: Requests, asking: Asking) => Promise<T>) => Promise<T>;
   /** The one spelling of a content's id; throws a TypeError where it is none. */
   readonly canonical: (contentId: string) => string;
 }

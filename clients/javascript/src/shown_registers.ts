@@ -42,7 +42,7 @@ export class ShownRegisters<Item extends ProgressItem | DeviceItem | ListName> e
   protected write(action: CalledAction, id: string, data: Members = {}): Operation {
     const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);
-    const words = session.part?.checkedWords(action, key, { data }) ?? { data };
+    const words = session.part?.checkedWords(action, key, { data }) ?? { data: JSON.parse(JSON.stringify(data)) };
     const { names, stored } = session.write(action, [key], words);
     return operation(names[0] ?? "", stored);
   }

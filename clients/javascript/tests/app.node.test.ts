@@ -2,7 +2,9 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
+import { setTimeout } from "node:timers/promises";
 
+import { UserState } from "../src/data/user_state.js";
 import { MemoryStore } from "../src/stores/memory_store.js";
 import { SyncClient, type SyncEvents } from "../src/syncd-client.js";
 import { content } from "./contents.js";
@@ -154,6 +156,19 @@ test("a client that was closed keeps what was changed, and can be signed in agai
   assert.equal(client.items.length, 2000);
 });
 
+test("what shows a user's list is told when the client is closed, and shows it to nobody else", async (context) => {
+  const { client } = open(context);
+  const shown: string[] = [];
+  client.subscribe((items) => shown.push(items.map(({ content_id }) => content_id).join()));
+  await client.signIn("alice");
+  await client.add(A);
+  await setTimeout(100);
+  assert.equal(shown.at(-1), A);
+  await client.close();
+  await setTimeout(100);
+  assert.equal(shown.at(-1), "");
+});
+
 test("a Proxy around the client, and a function taken from it, work as the client", async (context) => {
   const { client } = open(context);
   const proxy = new Proxy(client, {});
@@ -180,4 +195,21 @@ test("a store that fails is told, and the app goes on", async (context) => {
   await client.add(A);
   assert.deepEqual([(await told).storage, client.storage, client.has(A)], ["memory", "memory", true]);
   await settled(client);
+});
+
+test("a user's sign-in that was given up brings nothing old back when the store fails and works again", async (context) => {
+  const store = new MemoryStore();
+  const { client } = open(context, store);
+  const [before, after] = ["before", "after"].map((replica) => ({ set: UserState.empty(replica).head }));
+  assert.ok(before && after);
+  await store.save("alice", [before]);
+  const claim = context.mock.method(store, "claim");
+  void client.signIn("alice");
+  while (claim.mock.callCount() === 0) await null;
+  await client.signIn("bob");
+  await store.save("alice", [after]); // another tab's
+  context.mock.method(store, "save", () => Promise.reject(new Error("full")), { times: 1 });
+  await client.add(A);
+  while (client.storage === "memory") await next(client, "storage");
+  assert.equal((await store.read("alice"))?.head.replica, "after");
 });

@@ -7,11 +7,20 @@ import { type TestContext, test } from "node:test";
 import { derived, get } from "svelte/store";
 import { computed, reactive, shallowRef } from "vue";
 
-import { SyncClient } from "../src/syncd-client.js";
+import type { Change } from "../src/data/user_state.js";
+import { MemoryStore } from "../src/stores/memory_store.js";
+import { type Shown, SyncClient } from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { FakeService } from "./fake_service.js";
 
 const [A, B] = [content(1), content(2)];
+
+/** As IndexedDB does. */
+class CloningStore extends MemoryStore {
+  override async save(userId: string, changes: readonly Change[]): Promise<void> {
+    await super.save(userId, structuredClone(changes));
+  }
+}
 
 async function open(context: TestContext) {
   const service = new FakeService();
@@ -22,9 +31,9 @@ async function open(context: TestContext) {
   return { service, client };
 }
 
-function lengthOf(client: SyncClient, length: number): Promise<void> {
+function lengthOf(shown: Pick<Shown<unknown>, "subscribe">, length: number): Promise<void> {
   return new Promise((resolve) => {
-    client.subscribe((items) => items.length === length && resolve());
+    shown.subscribe((items) => items.length === length && resolve());
   });
 }
 
@@ -47,6 +56,22 @@ test("a client in a reactive object of Vue works", async (context) => {
   const store = reactive({ client });
   await store.client.add(A);
   assert.deepEqual([store.client.items, store.client.has(A)], [client.items, true]);
+});
+
+test("what is said of a device may be a reactive object of Vue, from the start", async (context) => {
+  const service = new FakeService();
+  const options = { url: "ws://fake", getToken: () => "a-token", WebSocket: service.socketClass };
+  const client = new SyncClient({ ...options, store: new CloningStore() });
+  context.after(() => client.close());
+  await client.signIn("alice");
+  const words = reactive({ device_name: "Living room", capabilities: { can_cast: true } });
+  assert.throws(() => client.devices.update("tv", { capabilities: { size: 1n } }), TypeError);
+  await client.devices.update("tv", words);
+  words.capabilities.can_cast = false;
+  await lengthOf(client.devices, 1);
+  assert.deepEqual([client.storage, client.devices.get("tv")?.capabilities], ["persistent", { can_cast: true }]);
+  await client.add(A);
+  await lengthOf(client, 1);
 });
 
 test("Svelte takes the client as a store", async (context) => {

@@ -202,6 +202,30 @@ test("lists have names, which are asked for and given over the network alone", a
   await assert.rejects(offline.lists(), { message: "the service was not reached" });
 });
 
+test("what one user has asked for is not done to the next one's lists, however long its part takes to come", async () => {
+  const phone = device("phone");
+  const kids = phone.list("kids");
+  const alice = user;
+  await phone.signIn(alice);
+  user = `${alice}, another`;
+  const signedIn = phone.signIn(user);
+  const asked = [
+    phone.lists(),
+    kids.rename("of alice"),
+    kids.delete(),
+    phone.handoff("tv", A),
+    phone.send("tv", "play"),
+  ];
+  const ends = await Promise.allSettled([kids.move(A), ...asked]);
+  assert.deepEqual(
+    ends.map((end) => end.status === "rejected" && end.reason.message),
+    ["The user was signed out.", ...asked.map(() => "no token: it is another user's")],
+  );
+  await signedIn;
+  await isSettled(phone);
+  assert.deepEqual([phone.user, contentsOf(kids), await phone.lists()], [user, [], []]);
+});
+
 test("a list is followed that is written to, whoever has opened it", () => {
   const core = new Core({ nowMs: () => 1, random: () => 0, newReplica: () => "r" });
   core.signIn(user, null);

@@ -222,7 +222,8 @@ export class TabSession {
       this.#onStoreFailed(error);
       return;
     }
-    if (this.#isClosed || this.#engine !== null) return;
+    if (this.#isClosed) return store.release(this.userId, false);
+    if (this.#engine !== null) return;
     this.#timeout.stop();
     const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);

@@ -1,6 +1,6 @@
 /** An app of React Native, with a store of its own. */
 
-import { type Operation, type Store, SyncClient } from "syncd-client";
+import { type ListItem, type Operation, type Store, SyncClient } from "syncd-client";
 import { type SyncState, useDevices, useItem, useProgress, useSyncState, useWatchlist } from "syncd-client/react";
 import { AsyncStorageStore, type TextStorage } from "syncd-client/stores";
 
@@ -22,5 +22,14 @@ export const play = (): void =>
 export const isPending = (): boolean | undefined => useItem(client, "a")?.pending;
 export const isWatched = (): boolean | undefined => useProgress(client)[0]?.watched;
 export const isOnline = (): boolean | null | undefined => useDevices(client)[0]?.is_online;
-export const length = (): number => useWatchlist(null).length;
+/** As the service answers, and as README.md makes a snapshot of it. */
+declare const answer: { items: { content_id: string; added_at: string; device_id?: string; position?: string }[] };
+const timestampOf = (time: string): ListItem["timestamp"] => ({ physical: Date.parse(time), logical: 0, node: "" });
+const snapshot = answer.items.map(({ added_at, device_id = null, ...item }) => ({
+  ...item,
+  device_id,
+  pending: false,
+  timestamp: timestampOf(added_at),
+}));
+export const length = (): number => useWatchlist(null, snapshot).length;
 export const state = (): SyncState["state"] => useSyncState(client).state;
