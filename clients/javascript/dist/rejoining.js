@@ -62,9 +62,9 @@ function replacing(stored, { state, isErased }) {
   if (state === null) return isErased ? [{ erase: true }] : [];
   const { head, items, queue } = state.stored();
   return [
-    { clear: true },
     ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
     { set: head },
+    { clear: true },
     ...items.map((put) => ({ put })),
     ...queue.map((write) => ({ queue: write }))
   ];

@@ -2339,11 +2339,14 @@ var Engine = class {
 };
 function savedIn(waiting) {
   const changes = [];
+  const head = {};
   for (const each of waiting) {
     if (!("output" in each) || each.output.type !== "save") continue;
-    for (const change of each.output.changes) changes.push(change);
+    for (const change of each.output.changes)
+      if ("set" in change) Object.assign(head, change.set);
+      else changes.push(change);
   }
-  return changes;
+  return Object.keys(head).length > 0 ? [{ set: head }, ...changes] : changes;
 }
 function execute(output, link) {
   if (output.type === "ask_token") link.askToken();
@@ -2855,8 +2858,8 @@ var Mirror = class {
       this.#state.apply(change);
       if ("erase" in change) this.#erase();
       else if (this.#isForked && "queue" in change) this.#know(change.queue);
+      if (this.#isForked) this.#missed.push(change);
     }
-    if (this.#isForked) this.#missed.push(...changes);
   }
   /** Whether there is something to take. */
   get isAhead() {
@@ -3098,8 +3101,9 @@ var IndexedDbStore = class {
     head.onsuccess = abortingIn(transaction, () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
       if (head.result === void 0 || isSuperseded || changes.length === 0) return;
-      const fields = changes.map((each) => "set" in each ? each.set : {});
-      heads.put(Object.assign({}, head.result, ...fields));
+      const row = { ...head.result };
+      for (const each of changes) if ("set" in each) Object.assign(row, each.set);
+      heads.put(row);
       write(transaction, userId, changes);
     });
     await done(transaction);
@@ -3202,9 +3206,9 @@ function write(transaction, userId, changes) {
       request = writeOne(transaction, userId, change) ?? request;
       at += 1;
       if (!("clear" in change)) continue;
-      const list = listFrom(changes, at);
-      writeBlocks(transaction, userId, list.items);
-      at += list.length;
+      const items = itemsFrom(changes, at);
+      writeBlocks(transaction, userId, items);
+      at += items.length;
     }
     if (at >= changes.length)
       transaction.commit?.();
@@ -3213,12 +3217,12 @@ function write(transaction, userId, changes) {
   };
   writeOn();
 }
-function listFrom(changes, start) {
+function itemsFrom(changes, start) {
   const items = [];
   for (let at = start; ; at += 1) {
     const change = changes[at];
-    if (change !== void 0 && "put" in change) items.push(change.put);
-    else if (change === void 0 || !("set" in change)) return { items, length: at - start };
+    if (change === void 0 || !("put" in change)) return items;
+    items.push(change.put);
   }
 }
 function writeBlocks(transaction, userId, items) {

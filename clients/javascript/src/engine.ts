@@ -240,14 +240,17 @@ export class Engine {
   }
 }
 
-/** All that `waiting` wants stored, in order. */
+/** All that `waiting` wants stored, in order, but for the head, which comes first and once: of many lists it is long. */
 function savedIn(waiting: readonly Waiting[]): readonly Change[] {
   const changes: Change[] = [];
+  const head = {};
   for (const each of waiting) {
     if (!("output" in each) || each.output.type !== "save") continue;
-    for (const change of each.output.changes) changes.push(change);
+    for (const change of each.output.changes)
+      if ("set" in change) Object.assign(head, change.set);
+      else changes.push(change);
   }
-  return changes;
+  return Object.keys(head).length > 0 ? [{ set: head }, ...changes] : changes;
 }
 
 function execute(output: Output, link: Link): void {

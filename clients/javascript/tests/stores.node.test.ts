@@ -5,12 +5,19 @@ import { test } from "node:test";
 
 // biome-ignore lint/correctness/noUnresolvedImports: a CommonJS module, whose exports are its default
 import sqlite from "node-sqlite3-wasm";
+import { NEVER } from "../src/data/hlc.js";
 import { UserState } from "../src/data/user_state.js";
 import { MemoryStore } from "../src/stores/memory_store.js";
+import { Mirror } from "../src/stores/mirror.js";
 import { AsyncStorageStore, SqliteStore, type TextStorage } from "../src/stores.js";
+import { SyncClient } from "../src/syncd-client.js";
+import { content } from "./contents.js";
+import { FakeService } from "./fake_service.js";
 import { checkStore } from "./store_contract.js";
 
 const ENTRY_BYTES = 150_000;
+/** V8 takes some 120,000 (JavaScriptCore 65,536). */
+const TOO_MANY_ARGUMENTS = 150_000;
 
 /** AsyncStorage, as far as it is used. */
 class Texts implements TextStorage {
@@ -91,6 +98,70 @@ test("whenever the device goes off, a store on AsyncStorage has all of a save or
     await next.save("alice", list(3, 600)); // over what the one before may have left
     assert.equal((await new AsyncStorageStore(storage).claim("alice"))?.items.length, 600);
   }
+});
+
+test("a client with many lists keeps short texts, too", async () => {
+  const storage = new Texts();
+  const store = new AsyncStorageStore(storage);
+  const options = { url: "ws://fake", getToken: () => null, WebSocket: new FakeService().socketClass };
+  const client = new SyncClient({ ...options, store });
+  await client.signIn("alice");
+  const lists = Array.from({ length: 100 }, (_, index) => client.list(`list-${index}`));
+  await Promise.all(lists.map((list) => list.add(content(1))));
+  await lists[0]?.addMany(Array.from({ length: 150 }, (_, index) => content(index)));
+  await client.close();
+  assert.ok(Math.max(...Array.from(storage.texts.values(), (text) => text.length)) < ENTRY_BYTES);
+  assert.equal((await new AsyncStorageStore(storage).claim("alice"))?.queue.length, 250);
+});
+
+for (const [name, open] of [
+  ["AsyncStorage", openOnTexts],
+  ["SQLite", openOnSqlite],
+] as const) {
+  test(`where an app has deleted what a store on ${name} kept, it says so, and a client stores all again`, async (context) => {
+    const { store, wipe } = open();
+    const options = { url: "ws://fake", getToken: () => null, WebSocket: new FakeService().socketClass };
+    const client = new SyncClient({ ...options, store });
+    context.after(() => client.close());
+    await client.signIn("alice");
+    await client.add(content(1));
+    wipe();
+    await client.add(content(2));
+    assert.equal(client.storage, "memory");
+    while (client.storage === "memory")
+      await new Promise((resolve) => client.addEventListener("storage", resolve, { once: true }));
+    await client.add(content(3));
+    const kept = (await store.read("alice"))?.queue.map(({ content_id }) => content_id);
+    assert.deepEqual(kept, [content(1), content(2), content(3)]);
+  });
+}
+
+function openOnTexts() {
+  const storage = new Texts();
+  return { store: new AsyncStorageStore(storage), wipe: () => storage.texts.clear() };
+}
+
+function openOnSqlite() {
+  const database = new sqlite.Database(":memory:");
+  const store = new SqliteStore((sql, parameters) => database.all(sql, parameters));
+  return { store, wipe: () => database.all("DELETE FROM syncd_client") };
+}
+
+test("a save may have more changes than a call can have arguments", async () => {
+  const database = new sqlite.Database(":memory:");
+  const store = new SqliteStore((sql, parameters) => database.all(sql, parameters));
+  await store.claim("alice");
+  const puts = Array.from({ length: TOO_MANY_ARGUMENTS }, (_, index) => ({
+    put: { content_id: `c${index}`, timestamp: NEVER, rank: index, device_id: null },
+  }));
+  await store.save("alice", [{ set: UserState.empty("r").head }, ...puts]);
+  assert.equal((await store.read("alice"))?.items.length, TOO_MANY_ARGUMENTS);
+  const mirror = new Mirror(UserState.empty("r"));
+  mirror.fork("s");
+  mirror.take();
+  mirror.note(puts);
+  assert.equal(mirror.take().length, TOO_MANY_ARGUMENTS);
+  database.close();
 });
 
 test("a store on SQLite keeps what it is given", async () => {

@@ -83,6 +83,8 @@ export class AsyncStorageStore implements Store {
   async #append(userId: string, changes: readonly Change[]): Promise<void> {
     const sequence = this.#sequences.get(userId);
     if (sequence === undefined) throw new Error("nobody has claimed this user's state");
+    if (sequence !== null && (await this.#storage.getItem(this.#key(userId))) !== JSON.stringify(sequence.pointer))
+      throw new Error("the app has deleted what was kept of this user");
     const state = sequence?.state ?? UserState.empty("");
     for (const change of changes) state.apply(change);
     if (

@@ -88,8 +88,9 @@ export class IndexedDbStore implements Store {
     head.onsuccess = abortingIn(transaction, () => {
       isSuperseded = head.result?.keeper !== this.#keeper;
       if (head.result === undefined || isSuperseded || changes.length === 0) return;
-      const fields = changes.map((each) => ("set" in each ? each.set : {}));
-      heads.put(Object.assign({}, head.result, ...fields) as HeadRow);
+      const row = { ...head.result };
+      for (const each of changes) if ("set" in each) Object.assign(row, each.set);
+      heads.put(row);
       write(transaction, userId, changes);
     });
     await done(transaction);
@@ -216,9 +217,9 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
       request = writeOne(transaction, userId, change) ?? request;
       at += 1;
       if (!("clear" in change)) continue;
-      const list = listFrom(changes, at);
-      writeBlocks(transaction, userId, list.items);
-      at += list.length;
+      const items = itemsFrom(changes, at);
+      writeBlocks(transaction, userId, items);
+      at += items.length;
     }
     if (at >= changes.length)
       transaction.commit?.(); // at once, should the page be left now
@@ -228,13 +229,13 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
   writeOn();
 }
 
-/** The items that are put from there on, and how many changes that are; those of the head between them are no others. */
-function listFrom(changes: readonly Change[], start: number): { items: ConfirmedItem[]; length: number } {
+/** The items that are put from there on, one after the other. */
+function itemsFrom(changes: readonly Change[], start: number): ConfirmedItem[] {
   const items: ConfirmedItem[] = [];
   for (let at = start; ; at += 1) {
     const change = changes[at];
-    if (change !== undefined && "put" in change) items.push(change.put);
-    else if (change === undefined || !("set" in change)) return { items, length: at - start };
+    if (change === undefined || !("put" in change)) return items;
+    items.push(change.put);
   }
 }
 

@@ -32,8 +32,8 @@ export class Mirror {
       this.#state.apply(change);
       if ("erase" in change) this.#erase();
       else if (this.#isForked && "queue" in change) this.#know(change.queue);
+      if (this.#isForked) this.#missed.push(change);
     }
-    if (this.#isForked) this.#missed.push(...changes);
   }
 
   /** Whether there is something to take. */

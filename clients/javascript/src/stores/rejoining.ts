@@ -86,9 +86,9 @@ function replacing(stored: Stored | null, { state, isErased }: Mirror): Change[]
   if (state === null) return isErased ? [{ erase: true }] : [];
   const { head, items, queue } = state.stored();
   return [
-    { clear: true },
     ...(stored?.queue ?? []).map(({ number }) => ({ settle: number })),
     { set: head },
+    { clear: true },
     ...items.map((put) => ({ put })),
     ...queue.map((write) => ({ queue: write })),
   ];

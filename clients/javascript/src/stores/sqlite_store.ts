@@ -22,14 +22,19 @@ const WRITE = "write";
 export class SqliteStore implements Store {
   readonly #execute: Execute;
   readonly #inTurn = new InTurn();
+  /** Users who were claimed, and must have rows. */
+  readonly #kept = new Set<string>();
 
   /** It makes a table `syncd_client`. */
   constructor(execute: Execute) {
     this.#execute = execute;
   }
 
-  claim(userId: string): Promise<Stored | null> {
-    return this.read(userId);
+  async claim(userId: string): Promise<Stored | null> {
+    const stored = await this.read(userId);
+    if (stored === null) this.#kept.delete(userId);
+    else this.#kept.add(userId);
+    return stored;
   }
 
   read(userId: string): Promise<Stored | null> {
@@ -75,8 +80,12 @@ export class SqliteStore implements Store {
 
   /** Runs of rows to be put are put together. */
   async #write(userId: string, changes: readonly Change[]): Promise<void> {
-    const fields = changes.map((change) => ("set" in change ? change.set : {}));
-    const head = Object.assign({}, (await this.#load<Head>(userId, HEAD))[0], ...fields) as Head;
+    const [before] = await this.#load<Head>(userId, HEAD);
+    if (before === undefined && this.#kept.has(userId))
+      throw new Error("the app has deleted what was kept of this user");
+    this.#kept.add(userId);
+    const head: Partial<Head> = { ...before };
+    for (const change of changes) if ("set" in change) Object.assign(head, change.set);
     let puts: Value[] = [HEAD, 0, JSON.stringify(head)];
     for (const change of changes) {
       if ("put" in change) puts.push(ITEM, change.put.content_id, JSON.stringify(change.put));
@@ -105,6 +114,7 @@ export class SqliteStore implements Store {
   }
 
   async #remove(userId: string, change: Change): Promise<void> {
+    if ("erase" in change) this.#kept.delete(userId);
     const [where, ...parameters]: [string, ...Value[]] = whereOf(change);
     await this.#execute(`DELETE FROM syncd_client WHERE user = ?${where}`, [userId, ...parameters]);
   }
