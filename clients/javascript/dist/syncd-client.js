@@ -3317,7 +3317,7 @@ var BrowserTabs = class {
   #giveUp = null;
   constructor(name, onMessage) {
     this.#name = name;
-    this.#channel = globalThis.BroadcastChannel === void 0 ? null : new BroadcastChannel(name);
+    this.#channel = channelOf(name);
     if (this.#channel === null) return;
     this.#locks = globalThis.navigator?.locks;
     this.#channel.onmessage = (event) => onMessage(event.data);
@@ -3364,6 +3364,13 @@ var BrowserTabs = class {
     });
   }
 };
+function channelOf(name) {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
+  }
+}
 
 // src/tabs/tab_session_deps.ts
 function wired(given, database, deps) {

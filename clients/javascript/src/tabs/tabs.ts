@@ -53,7 +53,7 @@ export class BrowserTabs<Message> implements Tabs<Message> {
 
   constructor(name: string, onMessage: (message: Message) => void) {
     this.#name = name;
-    this.#channel = globalThis.BroadcastChannel === undefined ? null : new BroadcastChannel(name);
+    this.#channel = channelOf(name);
     if (this.#channel === null) return;
     this.#locks = globalThis.navigator?.locks;
     this.#channel.onmessage = (event: MessageEvent<Message>) => onMessage(event.data);
@@ -106,5 +106,14 @@ export class BrowserTabs<Message> implements Tabs<Message> {
       if (isGranted) onLost();
       else onGranted(); // the page may have no locks: there is nobody to share with
     });
+  }
+}
+
+/** Null: there is none here, or it is forbidden: so Firefox does where a user lets the site keep nothing. */
+function channelOf(name: string): BroadcastChannel | null {
+  try {
+    return new BroadcastChannel(name);
+  } catch {
+    return null;
   }
 }

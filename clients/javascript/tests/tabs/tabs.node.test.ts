@@ -36,6 +36,25 @@ test("without a BroadcastChannel a tab leads at first, and gets it back only whi
   tabs.close();
 });
 
+test("where a BroadcastChannel is forbidden, as in a Firefox that lets a site keep nothing, a tab leads alone", () => {
+  class Forbidden {
+    constructor() {
+      throw new DOMException("The operation is insecure.", "SecurityError");
+    }
+  }
+  Object.assign(globalThis, { BroadcastChannel: Forbidden });
+  const tabs = new BrowserTabs<string>("syncd/ann", () => assert.fail("nobody can tell it anything"));
+  let isGranted = false;
+  tabs.lead(
+    () => {
+      isGranted = true;
+    },
+    () => assert.fail("nobody takes it"),
+  );
+  assert.deepEqual([tabs.canTell, isGranted], [false, true]);
+  tabs.close();
+});
+
 test("where there is a BroadcastChannel and no navigator, as in Node 20, a tab leads at once", (context) => {
   const { navigator } = globalThis;
   Object.defineProperty(globalThis, "navigator", { value: undefined, configurable: true, writable: true });
