@@ -61,7 +61,7 @@ function bodyOf(writes) {
 function operationOf(write) {
   if (write.type !== "progress_update" && write.type !== "device_update") return write;
   const { type, id, ...fields } = write;
-  return { collection: type === "device_update" ? "devices" : "progress", ...fields };
+  return { ...fields, collection: type === "device_update" ? "devices" : "progress" };
 }
 function answersTo(writes, { status, body, retryAfterS, problem }, recognized) {
   if (status === 429 || status === 503) {

@@ -393,10 +393,10 @@ function shownOf(confirmed, writes) {
   return shown;
 }
 function shownAfter(before2, write2) {
-  const { content_id } = write2;
-  const isBehind = before2 !== void 0 && compareTimestamps(write2.timestamp, before2.timestamp) <= 0;
-  const { timestamp, rank, device_id } = isBehind ? before2 : { timestamp: write2.timestamp, rank: 0, device_id: null };
-  return { content_id, timestamp, rank, device_id, pending: true, ...carriedBy({ ...before2, ...carriedBy(write2) }) };
+  const { content_id, timestamp } = write2;
+  const isBehind = before2 !== void 0 && compareTimestamps(timestamp, before2.timestamp) <= 0;
+  const added = isBehind ? before2 : { timestamp, rank: 0, device_id: null };
+  return { ...before2, ...added, ...carriedBy(write2), content_id, pending: true };
 }
 var LAST = "\x7F";
 function compareShown(a, b) {
@@ -3549,8 +3549,9 @@ var SyncClient = class extends PlatformEventTarget {
     this.#signIns += 1;
     const signIn = this.#signIns;
     await this.#left;
-    if (signIn !== this.#signIns) return;
-    if (this.#session?.userId === user) {
+    if (signIn !== this.#signIns) {
+      await this.#left;
+    } else if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
@@ -3562,7 +3563,7 @@ var SyncClient = class extends PlatformEventTarget {
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
-    await this.#session.shown;
+    await this.#session?.shown;
   }
   /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
   async signOut({ erase }) {

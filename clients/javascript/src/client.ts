@@ -193,8 +193,9 @@ export class SyncClient extends PlatformEventTarget {
     this.#signIns += 1;
     const signIn = this.#signIns;
     await this.#left;
-    if (signIn !== this.#signIns) return; // somebody else was signed in meanwhile, or nobody
-    if (this.#session?.userId === user) {
+    if (signIn !== this.#signIns) {
+      await this.#left; // the later call goes first: it may be for the same user
+    } else if (this.#session?.userId === user) {
       this.connect();
     } else {
       this.#leave();
@@ -206,7 +207,7 @@ export class SyncClient extends PlatformEventTarget {
       if (this.#lack !== null) this.#dispatch({ type: "storage", storage: this.storage, reason: this.#lack });
       this.#lack = null;
     }
-    await this.#session.shown;
+    await this.#session?.shown;
   }
 
   /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */

@@ -156,6 +156,22 @@ test("a client that was closed keeps what was changed, and can be signed in agai
   assert.equal(client.items.length, 2000);
 });
 
+test("who signs the same user in twice sees the list as soon as either is done", async (context) => {
+  const store = new MemoryStore();
+  const { client } = open(context, store);
+  await client.signIn("alice");
+  await client.add(A);
+  await client.close();
+  const both = [client.signIn("alice"), client.signIn("alice")].map(async (signedIn) => {
+    await signedIn;
+    return [client.user, client.has(A)];
+  });
+  assert.deepEqual(await Promise.all(both), [
+    ["alice", true],
+    ["alice", true],
+  ]);
+});
+
 test("what shows a user's list is told when the client is closed, and shows it to nobody else", async (context) => {
   const { client } = open(context);
   const shown: string[] = [];

@@ -47,6 +47,15 @@ function played(client: SyncClient): unknown[] {
   return client.progress.items.map((item) => [item.content_id, item.position_seconds, item.state, item.pending]);
 }
 
+test("what else an app says in its first reports is left out, as it is later", async () => {
+  const phone = device("phone");
+  await phone.signIn(user);
+  const said = { id: "video-1", type: "movie", collection: "films", operation: "play" };
+  phone.progress.update(A, { ...said, position_seconds: 30, state: "paused" });
+  await until(phone, () => phone.state === "live" && phone.queueLength === 0);
+  assert.deepEqual(played(phone), [[A, 30, "paused", false]]);
+});
+
 test("what one device has played another goes on with, newest first", async () => {
   const [phone, tv] = [device("phone"), device("tv")];
   const { progress } = phone;

@@ -54,10 +54,10 @@ function shownOf(confirmed: Iterable<ConfirmedItem>, writes: Iterable<ShownWrite
 
 /** How an item is shown once more is added, by `write`. */
 function shownAfter(before: Shown | undefined, write: ShownWrite): Shown {
-  const { content_id } = write;
-  const isBehind = before !== undefined && compareTimestamps(write.timestamp, before.timestamp) <= 0;
-  const { timestamp, rank, device_id } = isBehind ? before : { timestamp: write.timestamp, rank: 0, device_id: null };
-  return { content_id, timestamp, rank, device_id, pending: true, ...carriedBy({ ...before, ...carriedBy(write) }) };
+  const { content_id, timestamp } = write;
+  const isBehind = before !== undefined && compareTimestamps(timestamp, before.timestamp) <= 0;
+  const added = isBehind ? before : { timestamp, rank: 0, device_id: null };
+  return { ...before, ...added, ...carriedBy(write), content_id, pending: true };
 }
 
 /** Behind whatever a position may be. */

@@ -124,11 +124,11 @@ export function asMessage(write: PendingWrite): RegisterWrite {
   const { operation_id, operation, content_id, data, timestamp, isUnstamped } = write;
   const isDevice = named(prefixIn(content_id)).collection === "devices";
   return {
+    ...data,
     type: isDevice ? "device_update" : "progress_update",
     id: operation_id,
     operation,
     [isDevice ? "device_id" : "content_id"]: contentIn(content_id),
-    ...data,
     ...(isUnstamped ? { operation_id } : { timestamp }),
   };
 }

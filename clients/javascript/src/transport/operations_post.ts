@@ -15,7 +15,7 @@ export function bodyOf(writes: readonly (Write | RegisterWrite)[]): string {
 function operationOf(write: Write | RegisterWrite): object {
   if (write.type !== "progress_update" && write.type !== "device_update") return write;
   const { type, id, ...fields } = write;
-  return { collection: type === "device_update" ? "devices" : "progress", ...fields };
+  return { ...fields, collection: type === "device_update" ? "devices" : "progress" };
 }
 
 /** What the service says to each of `writes`; null: nothing that a client could act on. */

@@ -40,7 +40,7 @@ test("a write of a register names its collection in place of a type and an id", 
   const said = { operation: "update", timestamp } as const;
   const bodies = JSON.parse(
     bodyOf([
-      { type: "progress_update", id: "r.1", content_id: "a", position_seconds: 7, ...said },
+      { type: "progress_update", id: "r.1", content_id: "a", position_seconds: 7, collection: "films", ...said },
       { type: "device_update", id: "r.2", device_id: "tv", ...said },
     ]),
   ) as { operations: unknown };
