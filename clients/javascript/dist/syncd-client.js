@@ -2475,15 +2475,12 @@ var LeaderTimeout = class {
 
 // src/tabs/open_calls.ts
 var OpenCalls = class {
-  #tab;
+  /** What no others' names begin with, nor did those of the same user in the same tab before: their writes may still wait. */
+  #id = randomName();
   #calls = /* @__PURE__ */ new Map();
   #names = 0;
   /** Null: to be gathered again. */
   #writes = null;
-  /** `tab`: what no other tab's names begin with. */
-  constructor(tab) {
-    this.#tab = tab;
-  }
   get size() {
     return this.#calls.size;
   }
@@ -2512,7 +2509,7 @@ var OpenCalls = class {
     const writes = contents.map(({ content_id }, index) => ({
       operation: operation2,
       content_id,
-      timestamp: { physical, logical: this.#names + index, node: this.#tab },
+      timestamp: { physical, logical: this.#names + index, node: this.#id },
       ...carried
     }));
     return { ...this.add({ type: "change", operation: operation2, writes: contents, ...carried }, writes), contents };
@@ -2532,7 +2529,7 @@ var OpenCalls = class {
   }
   #newName() {
     this.#names += 1;
-    return `${this.#tab}.${this.#names}`;
+    return `${this.#id}.${this.#names}`;
   }
 };
 
@@ -2548,8 +2545,7 @@ var TabSession = class {
   #deps;
   #tabs;
   #engine = null;
-  #engines = 0;
-  #calls;
+  #calls = new OpenCalls();
   #nothing = UserState.empty("");
   #part = null;
   /** By name, the collections beside the watchlist that the app wants. */
@@ -2568,7 +2564,6 @@ var TabSession = class {
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
-    this.#calls = new OpenCalls(deps.tab);
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
@@ -2688,7 +2683,7 @@ var TabSession = class {
   // Leading
   #onGranted = () => void this.#lead();
   async #lead() {
-    const { tab, service, store } = this.#deps;
+    const { service, store } = this.#deps;
     let stored;
     try {
       stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
@@ -2702,8 +2697,7 @@ var TabSession = class {
     const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
-    this.#engines += 1;
-    this.#copy.leads(`${tab} ${this.#engines}`);
+    this.#copy.leads(randomName());
     if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
@@ -3374,15 +3368,14 @@ function channelOf(name) {
 
 // src/tabs/tab_session_deps.ts
 function wired(given, database, deps) {
-  const tab = randomName();
   const isShared = given === null && database !== null && hasIndexedDb();
-  const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
+  const inner = given ?? (isShared ? new IndexedDbStore(database, randomName()) : new MemoryStore());
   const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
     ...deps,
     newReplica: randomName
   });
   const openTabs = (userId, onMessage) => isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-  return { ...deps, tab, store, openTabs };
+  return { ...deps, store, openTabs };
 }
 function hasIndexedDb() {
   try {

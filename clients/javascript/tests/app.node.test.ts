@@ -156,6 +156,24 @@ test("a client that was closed keeps what was changed, and can be signed in agai
   assert.equal(client.items.length, 2000);
 });
 
+test("what a user does after coming back is another change, while what was done before still waits", async (context) => {
+  const { client } = open(context, new MemoryStore());
+  for (const [user, content] of [
+    ["alice", A],
+    ["bob", A],
+    ["alice", B],
+  ] as const) {
+    await client.signIn(user);
+    client.disconnect();
+    await client.add(content);
+  }
+  await client.signOut({ erase: false });
+  await client.signIn("alice");
+  client.disconnect();
+  await client.add(C);
+  assert.deepEqual([client.queueLength, client.items.map(({ content_id }) => content_id)], [3, [C, B, A]]);
+});
+
 test("who signs the same user in twice sees the list as soon as either is done", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);

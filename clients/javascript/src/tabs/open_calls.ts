@@ -3,7 +3,7 @@
 import type { Carried } from "../data/carried.js";
 import type { ShownWrite } from "../data/list_view.js";
 import type { CalledAction } from "../data/messages.js";
-import type { Call, NamedContent } from "../engine.js";
+import { type Call, type NamedContent, randomName } from "../engine.js";
 import { latch } from "./latch.js";
 
 /** `ended`: fulfilled when the call is done, and what it changes stored; nobody has to handle a rejection. */
@@ -21,16 +21,12 @@ interface Entry extends OpenCall {
 
 /** By name, in the order of the calls. */
 export class OpenCalls {
-  readonly #tab: string;
+  /** What no others' names begin with, nor did those of the same user in the same tab before: their writes may still wait. */
+  readonly #id = randomName();
   readonly #calls = new Map<string, Entry>();
   #names = 0;
   /** Null: to be gathered again. */
   #writes: readonly ShownWrite[] | null = null;
-
-  /** `tab`: what no other tab's names begin with. */
-  constructor(tab: string) {
-    this.#tab = tab;
-  }
 
   get size(): number {
     return this.#calls.size;
@@ -67,7 +63,7 @@ export class OpenCalls {
     const writes = contents.map(({ content_id }, index) => ({
       operation,
       content_id,
-      timestamp: { physical, logical: this.#names + index, node: this.#tab },
+      timestamp: { physical, logical: this.#names + index, node: this.#id },
       ...carried,
     }));
     return { ...this.add({ type: "change", operation, writes: contents, ...carried }, writes), contents };
@@ -91,6 +87,6 @@ export class OpenCalls {
 
   #newName(): string {
     this.#names += 1;
-    return `${this.#tab}.${this.#names}`;
+    return `${this.#id}.${this.#names}`;
   }
 }

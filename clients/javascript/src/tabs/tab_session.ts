@@ -20,7 +20,7 @@ import type { CalledAction } from "../data/messages.js";
 import type { ListName } from "../data/register_messages.js";
 import type { DeviceItem, ProgressItem, Transient } from "../data/register_views.js";
 import { type Storage, UserState, userState } from "../data/user_state.js";
-import { type Batch, type Call, Engine } from "../engine.js";
+import { type Batch, type Call, Engine, randomName } from "../engine.js";
 import { loadRegisters } from "../parts.js";
 import { ErasedError, SupersededError } from "../stores/store.js";
 import { latch } from "./latch.js";
@@ -48,8 +48,7 @@ export class TabSession {
   readonly #deps: TabSessionDeps;
   readonly #tabs: Tabs<TabMessage>;
   #engine: Engine | null = null;
-  #engines = 0;
-  readonly #calls: OpenCalls;
+  readonly #calls = new OpenCalls();
   readonly #nothing = UserState.empty("");
   #part: RegistersPart | null = null;
   /** By name, the collections beside the watchlist that the app wants. */
@@ -70,7 +69,6 @@ export class TabSession {
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
     this.#deps = deps;
-    this.#calls = new OpenCalls(deps.tab);
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
@@ -214,7 +212,7 @@ export class TabSession {
   readonly #onGranted = (): void => void this.#lead();
 
   async #lead(): Promise<void> {
-    const { tab, service, store } = this.#deps;
+    const { service, store } = this.#deps;
     let stored: UserState | null;
     try {
       stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
@@ -228,8 +226,7 @@ export class TabSession {
     const { state, lost } = this.#copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
     this.#engine = engine;
-    this.#engines += 1;
-    this.#copy.leads(`${tab} ${this.#engines}`);
+    this.#copy.leads(randomName());
     if (this.#part !== null) engine.useRegisters(this.#part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");

@@ -10,9 +10,8 @@ import type { Service } from "../transport/service.js";
 import type { TabMessage } from "./tab_message.js";
 import { BrowserTabs, NoOtherTabs, type Tabs } from "./tabs.js";
 
-/** What a tab's session is wired with. `tab`: a name that no other tab has. */
+/** What a tab's session is wired with. */
 export interface TabSessionDeps {
-  readonly tab: string;
   readonly service: Service;
   readonly store: GuardedStore;
   readonly openTabs: (userId: string, onMessage: (message: TabMessage) => void) => Tabs<TabMessage>;
@@ -25,16 +24,15 @@ type Given = Pick<TabSessionDeps, "service" | "onEvents"> & Pick<GuardedStoreDep
 
 /** `given`, `database`: the app's options. Where there is no IndexedDB, or none is wanted, all is kept in memory. */
 export function wired(given: Store | null, database: string | null, deps: Given): TabSessionDeps {
-  const tab = randomName();
   const isShared = given === null && database !== null && hasIndexedDb();
-  const inner = given ?? (isShared ? new IndexedDbStore(database, tab) : new MemoryStore());
+  const inner = given ?? (isShared ? new IndexedDbStore(database, randomName()) : new MemoryStore());
   const store = new GuardedStore(inner, isShared || given !== null ? "persistent" : "memory", {
     ...deps,
     newReplica: randomName,
   });
   const openTabs = (userId: string, onMessage: (message: TabMessage) => void) =>
     isShared ? new BrowserTabs(`${database}/${userId}`, onMessage) : new NoOtherTabs();
-  return { ...deps, tab, store, openTabs };
+  return { ...deps, store, openTabs };
 }
 
 /** Whether there may be one: where it is forbidden, asking throws. */

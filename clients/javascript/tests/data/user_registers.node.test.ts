@@ -29,7 +29,6 @@ class Browser {
     const session = new TabSession(
       "alice",
       {
-        tab: name,
         service: { address: "ws://fake", getToken: () => "t", WebSocket: this.service.socketClass },
         store: new GuardedStore(this.store, "persistent", deps),
         openTabs: (_user, onMessage) => this.#newTab(onMessage),

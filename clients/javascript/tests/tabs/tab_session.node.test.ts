@@ -86,7 +86,6 @@ function open(context: TestContext, ...lists: string[]) {
     onMerged: () => session.restart(),
   });
   const deps: TabSessionDeps = {
-    tab: "this",
     service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
     store: guarded,
     openTabs: (_user, onMessage) => {

@@ -20,7 +20,7 @@ function wiredFor(context: TestContext, given: Store | null, database: string | 
     tabs.close();
     deps.store.close();
   });
-  return { storage: deps.store.storage, tabs: tabs.constructor, tab: deps.tab };
+  return { storage: deps.store.storage, tabs: tabs.constructor };
 }
 
 /** A page's platform without a BroadcastChannel, which Node has; `indexedDb`: what asking for it does. */
@@ -55,8 +55,4 @@ test("an app that wants no database, or has a store of its own, has no other tab
   assert.deepEqual(wiredFor(context, null, null).tabs, NoOtherTabs);
   const { storage, tabs } = wiredFor(context, new MemoryStore(), "syncd");
   assert.deepEqual([storage, tabs], ["persistent", NoOtherTabs]);
-});
-
-test("no two tabs have one name", (context) => {
-  assert.notEqual(wiredFor(context, null, null).tab, wiredFor(context, null, null).tab);
 });
