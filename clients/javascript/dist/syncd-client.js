@@ -2686,7 +2686,8 @@ var TabSession = class {
     const { service, store } = this.#deps;
     let stored;
     try {
-      stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
+      const isKnown = this.#hasFollowed && this.#copy.storage !== "memory";
+      stored = await store.claim(this.userId, isKnown, this.#copy.stored);
     } catch (error) {
       this.#onStoreFailed(error);
       return;

@@ -215,7 +215,9 @@ export class TabSession {
     const { service, store } = this.#deps;
     let stored: UserState | null;
     try {
-      stored = await store.claim(this.userId, this.#hasFollowed, this.#copy.stored);
+      // What a leader had in memory only was never in the store: that it is not there is no erasure.
+      const isKnown = this.#hasFollowed && this.#copy.storage !== "memory";
+      stored = await store.claim(this.userId, isKnown, this.#copy.stored);
     } catch (error) {
       this.#onStoreFailed(error);
       return;

@@ -131,7 +131,8 @@ test("where the store fails the tab goes on in memory, under another replica, an
 });
 
 test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
-  const { tabs, session } = open(context);
+  const { store, tabs, session } = open(context);
+  const claim = context.mock.method(store, "claim");
   const said = { ...OF_LEADER, storage: "memory" } as const;
   const watchlist = new Collections("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1, { origin: "a call" });
@@ -146,6 +147,8 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   tabs.grant();
   await setImmediate();
   assert.deepEqual([contents(session), session.queueLength, session.storage], [[B, A], 2, "persistent"]);
+  const areKnown = claim.mock.calls.map((call) => (call.arguments as unknown[])[1]);
+  assert.deepEqual(areKnown, [false]);
 });
 
 test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
