@@ -44,7 +44,7 @@ class LoopThread:
     """Runs until ``stop``. Thread: any, of the process that made it. The process does not wait for it when it ends.
 
     Args:
-        on_exit: is run last if ``SystemExit`` ends it: of the app's own code, or of a host that ends threads so.
+        on_exit: is run last, also if ``SystemExit`` ends it: of the app's own code, or of a host that ends threads so.
     """
 
     def __init__(self, on_exit: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -56,6 +56,7 @@ class LoopThread:
         """May be taken again by a thread that holds it, for ``run``."""
         self._is_stopped = False
         """Whether nothing may be put on the loop any more: it would never run."""
+        self._is_leaving = False
         self._thread = threading.Thread(target=self._serve, name="syncd-client", daemon=True)
         self._thread.start()
 
@@ -122,13 +123,23 @@ class LoopThread:
         coroutine.close()
         raise RuntimeError("the client was closed meanwhile")
 
-    def stop(self, timeout_s: float | None = None) -> None:
-        """End the loop with all that runs on it, and wait for that, up to ``timeout_s``."""
+    def stop(self) -> None:
+        """Let it end, with all that runs on it; idempotent."""
         with self._lock:
+            with suppress(RuntimeError):  # it has ended
+                self._loop.call_soon_threadsafe(self._leave)
             self._is_stopped = True
-        with suppress(RuntimeError):  # it has ended by itself
-            self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _leave(self) -> None:
+        """Stop the loop, once: what it runs last is to go on. Thread: this one."""
+        if not self._is_leaving:
+            self._is_leaving = True
+            self._loop.stop()
+
+    def has_ended_after(self, timeout_s: float | None) -> bool:
+        """Wait for the end, up to ``timeout_s``, and return whether that has come."""
         self._thread.join(timeout_s)
+        return not self._thread.is_alive()
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -136,12 +147,17 @@ class LoopThread:
             self._loop.run_forever()
         except SystemExit:
             logger.warning("SystemExit ends the thread of a client, which is closed", exc_info=True)
-            with self._lock:
-                self._is_stopped = True
-            self._loop.run_until_complete(self._on_exit())
         finally:
-            while left := asyncio.all_tasks(self._loop):
-                for task in left:
-                    task.cancel()
-                self._loop.run_until_complete(asyncio.wait(left))
-            self._loop.close()
+            self._is_leaving = True
+            self._is_stopped = True  # without the lock: a handler of signals may wait for this thread and have it
+            try:
+                self._loop.run_until_complete(self._on_exit())
+            finally:
+                self._end_tasks()
+                self._loop.close()
+
+    def _end_tasks(self) -> None:
+        while left := asyncio.all_tasks(self._loop):
+            for task in left:
+                task.cancel()
+            self._loop.run_until_complete(asyncio.wait(left))

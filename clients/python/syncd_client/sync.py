@@ -34,6 +34,8 @@ T = TypeVar("T")
 
 EXIT_TIMEOUT_S: Final = 5.0
 """How long the end of the process waits for a client that nobody closed."""
+REOPEN_TIMEOUT_S: Final = 10.0
+"""How long ``sign_in`` waits for the end of what ``close`` has not waited for."""
 
 
 class Client(ListCalls):
@@ -82,32 +84,30 @@ class Client(ListCalls):
             return  # nothing of it runs in this process
         check_thread("close", self._last_thread)
         with self._life:
-            if self._thread is None:
-                return
-            thread, self._thread = self._thread, None
-            _open_clients.discard(self)
-            try:
-                thread.run(self._client.close(), timeout_s)
-            finally:
-                thread.stop(timeout_s)
-                self._close_queues()
+            thread, self._thread = self._last_thread, None
+            thread.stop()
+        if not thread.has_ended_after(timeout_s):
+            raise TimeoutError
 
     def _open(self) -> None:
         self._thread = self._last_thread = LoopThread(self._end)
         _open_clients.add(self)
 
+    def _open_again(self) -> None:
+        if not self._last_thread.has_ended_after(REOPEN_TIMEOUT_S):
+            raise RuntimeError("sign_in: the client is still being closed: something holds up its thread")
+        self._open()
+
     async def _end(self) -> None:
-        """Close what a thread leaves that was ended. Takes no lock: whoever has it may be waiting for this thread."""
-        self._thread = None
+        """Close the client at the end of its thread. Takes no lock: whoever has it may be waiting for this thread."""
+        if self._thread is self._last_thread:  # nobody has called close
+            self._thread = None
         _open_clients.discard(self)
         try:
             await self._client.close()
         finally:
-            self._close_queues()
-
-    def _close_queues(self) -> None:
-        for queue in list(self._queues):
-            queue.close()
+            for queue in list(self._queues):
+                queue.close()
 
     # What the app sees
 
@@ -182,7 +182,7 @@ class Client(ListCalls):
         if self._thread is None or not self._thread.is_of_parent:  # else a thread that is not here may hold it
             with self._life:
                 if self._thread is None:
-                    self._open()
+                    self._open_again()
         self._call("sign_in", lambda: self._client.sign_in(user_id, _on_a_thread(get_token)))
 
     def sign_out(self, *, erase: bool) -> None:

@@ -6,6 +6,7 @@ import sys
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -97,6 +98,19 @@ def test_a_handler_of_signals_may_close_the_client_in_the_midst_of_a_call() -> N
     calling.start()
     calling.join(TIMEOUT_S)
     assert said == ["the client was closed meanwhile"]
+
+
+def test_who_does_not_wait_for_the_end_opens_the_client_again_all_the_same(tmp_path: Path) -> None:
+    client = sync.Client(NOBODY, SqliteStore(tmp_path / "client.db"))
+    for number in range(20):
+        client.sign_in("alice", lambda: "a-token")
+        assert client.storage == "persistent"
+        assert client.queued == number
+        client.add(A)
+        for _ in range(2):
+            with suppress(TimeoutError):  # of the one who calls: the client's thread goes on to close it
+                client.close(0)
+    client.close(TIMEOUT_S)
 
 
 def test_a_handler_of_signals_may_have_events_told_in_the_midst_of_taking_one() -> None:
