@@ -4,14 +4,20 @@ Source: RFC 7517 section 5 (JWK Set).
 """
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct, ValidationError
 
 from transport.access.verification_key import VerificationKey, from_jwk
 from transport.errors import TokenRefused
 
 MAX_KEYS: Final = 10_000
 """Of one set; a company's largest has some thousand."""
+MAX_KEY_BYTES: Final = 64 * 1024
+"""Of one key, with its certificates."""
 MAX_CANDIDATES: Final = 16
 """How many keys are tried for one token: each costs 0.1 to 0.5 ms on the event loop, whoever sent it."""
 
@@ -61,6 +67,23 @@ class KeySet:
         return found
 
 
+class _Document(Struct):
+    keys: list[Raw]
+    """Read one by one: all at once could keep the event loop from the interpreter for a second, on any thread."""
+
+
+_decode: Final = msgspec.json.Decoder(_Document).decode
+
+
+def _jwk(text: bytes) -> dict[str, Any]:
+    if len(text) > MAX_KEY_BYTES:
+        raise ValueError(f"it is larger than {MAX_KEY_BYTES} bytes")
+    jwk = json.loads(text)
+    if not isinstance(jwk, dict):
+        raise ValueError("it is no JSON object")  # noqa: TRY004 - the issuer's error
+    return jwk
+
+
 def parse_key_set(body: bytes, allowed: Collection[str]) -> KeySet:
     """Return the keys of a JWK Set that can verify one of the ``allowed`` algorithms; maybe none.
 
@@ -70,21 +93,18 @@ def parse_key_set(body: bytes, allowed: Collection[str]) -> KeySet:
         ValueError: it is no such set, or too large; the text says why.
     """
     try:
-        document: Any = json.loads(body)
+        found = _decode(body.removeprefix(BOM_UTF8)).keys
+    except ValidationError:
+        raise ValueError("not a key set: no JSON object with a list 'keys'") from None
     except (ValueError, RecursionError) as error:
         raise ValueError(f"not a key set: {error}") from None
-    found = document.get("keys") if isinstance(document, dict) else None
-    if not isinstance(found, list):
-        raise ValueError("not a key set: no JSON object with a list 'keys'")  # noqa: TRY004 - the issuer's error
     if len(found) > MAX_KEYS:
         raise ValueError(f"a key set of {len(found)} keys: {MAX_KEYS} may be in it")
     keys: list[VerificationKey] = []
     unusable: list[str] = []
-    for number, jwk in enumerate(found, start=1):
+    for number, text in enumerate(found, start=1):
         try:
-            if not isinstance(jwk, dict):
-                raise ValueError("it is no JSON object")  # noqa: TRY004 - likewise
-            keys.append(from_jwk(jwk, allowed))
-        except ValueError as error:
+            keys.append(from_jwk(_jwk(bytes(text)), allowed))
+        except (ValueError, RecursionError) as error:
             unusable.append(f"key {number}: {error}"[:_MAX_REASON])
     return KeySet(keys, unusable)

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.key_issuer import public_jwk
 from tests.keys import rsa_key
-from transport.access.key_set import MAX_CANDIDATES, MAX_KEYS, KeySet, parse_key_set
+from transport.access.key_set import MAX_CANDIDATES, MAX_KEY_BYTES, MAX_KEYS, KeySet, parse_key_set
 from transport.access.verification_key import PUBLIC_KEY_ALGORITHMS, from_jwk
 from transport.errors import TokenRefused
 
@@ -76,6 +76,12 @@ def test_good_keys_stand_beside_unusable_ones() -> None:
     assert candidates(found, "ES256", None) == thumbprints(P256)
     assert [why.partition(":")[0] for why in found.unusable] == ["key 1", "key 2", "key 4", "key 5", "key 6"]
     assert "not for verifying" in found.unusable[0]
+
+
+def test_a_key_beyond_the_bound_is_named_and_the_others_are_used() -> None:
+    found = key_set({"kty": "EC", "x": "x" * MAX_KEY_BYTES}, public_jwk(P256))
+    assert candidates(found, "ES256", None) == thumbprints(P256)
+    assert found.unusable[0] == f"key 1: it is larger than {MAX_KEY_BYTES} bytes"
 
 
 def test_what_the_issuer_says_of_a_key_fills_no_log() -> None:
