@@ -80,8 +80,6 @@ def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds
     only removed from it: then the lock of its user's own head keeps others from creating it. Return the lines of those
     that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
     meanwhile, and this transaction has to end, as it may not lock that now.
-
-    Of lists that have none their users' heads are locked, or a change that comes to two nodes would be answered twice.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
     registers = {operation.line for operation in batch if isinstance(operation, RegisterOperation)}
