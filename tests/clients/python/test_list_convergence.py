@@ -78,7 +78,7 @@ class Service:
 
     def items(self, list_id: str | None) -> dict[str, tuple[object, str | None]]:
         found = whole_list(self._journal, self.line(list_id)).items
-        return {item.content_id: (item.data, item.position) for item in found}
+        return {item.content_id: (item.data and msgspec.json.decode(item.data), item.position) for item in found}
 
 
 class Device:
