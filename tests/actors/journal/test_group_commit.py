@@ -12,6 +12,7 @@ from actors.journal.group_commit import MAX_BATCH, MAX_GATHERED_OF_USER, MIN_BAT
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
 from actors.messages.change import Change
+from actors.messages.collections import line_of
 from actors.messages.journal import (
     AnyOperation,
     Commit,
@@ -28,6 +29,7 @@ from actors.ports import StoreClient
 from tests.actors.conftest import content
 from tests.actors.journal.conftest import Harness, StoreByHand, contents, fail, handled
 from tests.fakes.fake_store import CLOCK, Gate
+from tests.remembered import strings_kept_by
 
 
 async def test_what_piled_up_while_the_store_was_busy_is_one_transaction(harness: Harness) -> None:
@@ -282,7 +284,51 @@ async def test_while_one_transaction_is_answered_the_store_works_on_another(by_h
 async def test_what_is_unanswered_is_divided_between_two_transactions(by_hand: ByHand) -> None:
     names = [f"user{number} 1" for number in range(4 * MIN_BATCH)]
     by_hand.add(*names)
-    assert by_hand.transactions == [names[: 2 * MIN_BATCH], names[2 * MIN_BATCH :]]
+    halves = [names[: 2 * MIN_BATCH], names[2 * MIN_BATCH :]]
+    assert by_hand.transactions == halves
+    await by_hand.commit(0)
+    await by_hand.commit(1)
+    by_hand.add(*names)
+    assert by_hand.transactions[2:] == halves
+
+
+async def test_of_many_users_everything_is_committed_once_in_order_and_in_bounded_transactions(by_hand: ByHand) -> None:
+    names = [f"user{number % 300} {number}" for number in range(4 * MAX_BATCH)]
+    by_hand.add(*names)
+    done = 0
+    while done < len(by_hand.transactions):
+        await by_hand.commit(done)
+        done += 1
+    asked = [name for transaction in by_hand.transactions for name in transaction]
+    assert sorted(by_hand.answered) == sorted(asked) == sorted(names)
+    assert [name for name in by_hand.answered if name.startswith("user7 ")] == ["user7 7", "user7 307"]
+    assert max(map(len, by_hand.transactions)) == MAX_BATCH
+
+
+async def test_what_others_wait_behind_of_one_user_is_the_bound_each_time(by_hand: ByHand) -> None:
+    done = 0
+    for _ in range(2):
+        flood = [f"{line_of('ann', f'list:{number}')} 1" for number in range(MAX_GATHERED_OF_USER + 3)]
+        by_hand.add(*flood, "bob 1")
+        by_hand.answered.clear()
+        while done < len(by_hand.transactions):
+            await by_hand.commit(done)
+            done += 1
+        assert by_hand.answered == [*flood[:MAX_GATHERED_OF_USER], "bob 1", *flood[MAX_GATHERED_OF_USER:]]
+    names = [f"user{number} 1" for number in range(4 * MIN_BATCH)]
+    by_hand.add(*names)  # what was held back counts no more: they are halved as ever
+    assert by_hand.transactions[done:] == [names[: 2 * MIN_BATCH], names[2 * MIN_BATCH :]]
+
+
+async def test_nothing_is_kept_of_a_user_whose_writes_are_answered(by_hand: ByHand) -> None:
+    by_hand.add(*[f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 3)], "bob 1")
+    assert {"ann", "bob"} <= strings_kept_by(by_hand.commits)
+    done = 0
+    while done < len(by_hand.transactions):
+        await by_hand.commit(done)
+        done += 1
+    by_hand.store.asked.clear()
+    assert not {"ann", "bob"} & strings_kept_by(by_hand.commits)
 
 
 async def test_a_users_later_writes_wait_for_the_earlier_and_nobody_waits_with_them(by_hand: ByHand) -> None:
@@ -366,6 +412,10 @@ async def test_so_is_what_was_held_back_of_the_line(by_hand: ByHand) -> None:
     await by_hand.fail(0, StoreUnavailable("the writer has ended"))
     assert by_hand.answered == flood
     assert by_hand.transactions[1:] == [["bob 1"]]
+    await by_hand.commit(1)
+    names = [f"user{number} 1" for number in range(4 * MIN_BATCH)]
+    by_hand.add(*names)  # what was held back counts no more: they are halved as ever
+    assert by_hand.transactions[2:] == [names[: 2 * MIN_BATCH], names[2 * MIN_BATCH :]]
 
 
 async def test_what_comes_behind_a_write_that_was_refused_is_refused_until_half_of_what_waits_is_gone(

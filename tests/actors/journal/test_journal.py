@@ -6,20 +6,27 @@ import pytest
 from pykka.messages import ProxyCall
 
 from actors.errors import StoreUnavailable
-from actors.journal.group_commit import RETRY_AFTER_S
+from actors.journal.group_commit import MAX_BATCH, RETRY_AFTER_S
+from actors.journal.journal import Journal
+from actors.messages.change import Change
 from actors.messages.failures import ReadFailed
 from actors.messages.journal import (
     Changes,
+    Commit,
     HeadsLoaded,
     LoadHeads,
+    Operation,
     Outcome,
     ReadChanges,
     ReadPage,
     ReadSnapshotPage,
     Status,
 )
-from tests.actors.journal.conftest import Harness, fail
-from tests.fakes.fake_store import Gate
+from actors.messages.store import BatchCommitted
+from actors.metrics import JournalMetrics
+from tests.actors.conftest import content
+from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
+from tests.fakes.fake_store import CLOCK, Gate
 from tests.timeouts import TIMEOUT_S
 
 REFUSED_FOR_NOW = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S)
@@ -45,6 +52,22 @@ async def test_a_read_sees_every_write_answered_before_it(harness: Harness) -> N
     of_devices = await harness.ask(lambda reply_to: ReadSnapshotPage("ann", 10, reply_to))
     assert page.revision == of_devices.revision == 2
     assert [(head.line, head.revision) for head in heads.heads] == [("ann", 2), ("bob", 2)]
+
+
+async def test_what_comes_in_one_flood_begins_when_it_is_a_batch_and_not_before() -> None:
+    store = StoreByHand()
+    ref = Journal.start(store, JournalMetrics())
+    for _ in range(2):
+        for number in range(3 * MAX_BATCH):
+            operation = Operation(line=f"{number}", device_id="d", change=Change("add", content(1)), timestamp=CLOCK)
+            ref.tell(Commit(operation, lambda _: None))
+        await handled(ref)
+        assert [len(request.operations) for request, _ in store.asked[-2:]] == [MAX_BATCH // 2] * 2
+        for request, answer in store.asked:  # to the end: each answer begins more
+            if not answer.done():
+                answer.set_result(BatchCommitted((Outcome(status=Status.ADDED),) * len(request.operations), 0.0))
+                await asyncio.sleep(0)
+    await ref.stop(block=False)
 
 
 async def test_a_commit_before_a_proxy_call_does_not_wait_for_the_next_message(harness: Harness) -> None:

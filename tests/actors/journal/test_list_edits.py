@@ -1,7 +1,10 @@
 """Lists are named and deleted through the journal: behind the commits told before, and never without an answer."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
+import pytest
 from pykka import ActorRef
 
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
@@ -103,6 +106,47 @@ async def test_what_fails_is_answered_and_counted(started: Started) -> None:
         await handled(ref)
     assert answers == [WriteFailed("the journal is unavailable")] * 2
     assert (metrics.failures, metrics.errors, metrics.unavailable) == (1, 1, "away")
+
+
+async def test_in_an_outage_one_edit_is_tried_at_a_time(started: Started) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = journal(started, store, JournalMetrics())
+    for user_id in ("ann", "bob", "cid", "dan"):
+        ref.tell(PutList(user_id, "kids", "", answers.append))
+    await handled(ref)
+    for _, answer in store.asked[:2]:
+        answer.set_exception(StoreUnavailable("away"))
+    await handled(ref)
+    assert [request.user_id for request, _ in store.asked] == ["ann", "bob", "cid"]
+    store.asked[2][1].set_result(ListPut())
+    await handled(ref)
+    store.asked[3][1].set_result(ListPut())
+    await handled(ref)
+    assert answers == [WriteFailed("the journal is unavailable")] * 2 + [ListPut()] * 2
+
+
+NOTE = NotePresence(node="a", lease_ms=1, is_alone=False)
+
+
+@pytest.mark.parametrize(
+    ("ask", "answer"),
+    [
+        (lambda tell: PutList("ann", "kids", "", tell), ListPut()),
+        (lambda tell: WritePresence(NOTE, tell), PresenceNoted(is_lease_kept=True, has_more=False)),
+    ],
+)
+async def test_the_journal_does_not_end_before_what_is_under_way(ask: Callable[[Any], Any], answer: Any) -> None:
+    store, answers = StoreByHand(), list[Any]()
+    ref = Journal.start(store, JournalMetrics())
+    ref.tell(ask(answers.append))
+    await handled(ref)
+    stopped = asyncio.ensure_future(ref.stop(block=False))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert not stopped.done()
+    store.asked[0][1].set_result(answer)
+    assert await stopped
+    assert answers == [answer]
 
 
 async def test_what_becomes_of_each_edit_is_counted_once(started: Started) -> None:

@@ -12,6 +12,7 @@ from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY
 from actors.journal.user_turns import MAX_WAITING_OF_USER
 from actors.messages.change import Change
+from actors.messages.collections import PROGRESS, line_of
 from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
 from actors.messages.journal import (
@@ -27,7 +28,8 @@ from actors.messages.journal import (
     ReadPage,
 )
 from actors.messages.lists import ReadLists
-from actors.messages.store import CommitBatch, FindChanges, FindHeads, FindPage, HeadsFound
+from actors.messages.registers import ReadRegister, RegisterFound
+from actors.messages.store import CommitBatch, FindChanges, FindHeads, FindPage, FindRegister, HeadsFound
 from actors.metrics import JournalMetrics
 from tests.actors.conftest import content
 from tests.actors.journal.conftest import Harness, StoreByHand, fail, handled
@@ -248,6 +250,39 @@ async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third()
     await ref.stop(block=False)
     assert len(answers) == 11
     assert set(answers) == {ReadFailed("the journal is unavailable"), HeadsLoaded(None)}
+
+
+async def test_a_question_for_heads_that_waits_behind_a_second_failure_does_not_wait_for_a_third() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    for name in ("ann", "bob"):
+        ref.tell(ReadPage(name, 1, lambda answer: None))
+    ref.tell(LoadHeads(("cid",), lambda answer: None))
+    await handled(ref)
+    ref.tell(LoadHeads(("dan",), answers.append))  # behind the other question
+    await handled(ref)
+    of_heads, *of_pages = [answered for _, answered in store.asked]
+    for answered in of_pages:
+        answered.set_exception(StoreUnavailable("frozen"))
+        await handled(ref)
+    assert answers == [HeadsLoaded(None)]
+    of_heads.set_exception(StoreUnavailable("frozen"))
+    await ref.stop(block=False)
+
+
+async def test_what_a_register_says_is_asked_of_the_users_own_collection() -> None:
+    store = StoreByHand()
+    answers: list[Any] = []
+    ref = Journal.start(store, JournalMetrics())
+    ref.tell(ReadRegister("ann", PROGRESS, "movie:tmdb:1", answers.append))
+    await handled(ref)
+    [(request, answered)] = store.asked
+    assert request == FindRegister(line_of("ann", PROGRESS), "movie:tmdb:1")
+    found = RegisterFound(None)
+    answered.set_result(found)
+    await ref.stop(block=False)
+    assert answers == [found]
 
 
 async def test_a_read_that_raises_is_answered_and_the_journal_lives_on(harness: Harness) -> None:
