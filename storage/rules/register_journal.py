@@ -156,7 +156,7 @@ class RegisterJournal:
     def _forget_spare(self, operation: RegisterOperation) -> Iterator[RegisterUpdate]:
         while self._present >= self._bounds.devices_per_user and self._spare:
             key = self._spare.popleft()
-            if key == operation.change.key or not self._registers[key].values:
+            if not self.has(key):  # the batch has removed it
                 continue
             outcome = self._decide(
                 RegisterOperation(

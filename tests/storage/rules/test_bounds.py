@@ -3,10 +3,11 @@
 import pytest
 
 from actors.messages.journal import Outcome, Status
+from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.databases.database import Database
 from storage.journal.journal_store import SqlJournalStore
-from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
+from storage.rules.bounds import DEFAULT_BOUNDS, Bounds, Usage
 from storage.schema.rows import DAY_MS
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import NOW_MS, Author
@@ -149,6 +150,19 @@ def test_a_forgotten_replica_may_come_back_while_its_tags_are_live(
     removed = journal.commit([author.remove("brazil"), author.remove("alien")])
     assert [outcome.update and outcome.update.tags for outcome in removed] == [("old:3",), ("old:2",)]
     assert whole_list(journal).items == ()
+
+
+def test_who_takes_the_place_of_another_is_not_counted_beside_it() -> None:
+    usage = Usage(Bounds(replicas_per_user=3), items=0, replicas=2, unused=["old", "older"])
+    seen = CausalContext()
+    for replica, replicas, forgotten in (
+        ("a", 3, []),
+        ("b", 3, ["old"]),
+        ("b", 3, ["old"]),
+        ("c", 3, ["old", "older"]),
+    ):
+        usage.name({replica}, seen, seen.with_tags(Tag(replica, 1)))
+        assert (usage.replicas, usage.forgotten) == (replicas, forgotten)
 
 
 @pytest.mark.parametrize("is_in_one_batch", [True, False])

@@ -54,6 +54,10 @@ def test_each_field_keeps_its_latest_word(journal: SqlJournalStore) -> None:
     assert [(one["action"], one.get("data"), one["position"]) for one in shown(journal)] == [
         ("add", {"note": "a"}, "m"), ("add", {"note": "a"}, "c"), ("add", {"note": "b"}, "c"),
     ]  # fmt: skip
+    journal.commit([operation("add", 6, data={"note": "d"})])  # which says nothing of the position
+    assert carried(journal) == [({"note": "d"}, "c")]
+    journal.commit([operation("add", 7)])
+    assert carried(journal) == [({"note": "d"}, "c")]
     assert {(one["type"], one["list"]) for one in shown(journal)} == {("list_update", "kids")}
 
 

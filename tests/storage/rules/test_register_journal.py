@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.messages.collections import PROGRESS, line_of
+from actors.messages.collections import DEVICES, PROGRESS, line_of
 from actors.messages.journal import Outcome, Status
 from actors.messages.register_kinds import KINDS
 from actors.messages.registers import RegisterChange, RegisterOperation, Values
@@ -15,7 +15,7 @@ from storage.rules.bounds import Bounds
 from storage.rules.register_journal import RegisterJournal
 from storage.rules.user_journal import NO_HEAD
 
-LINE = line_of("ann", PROGRESS)
+LINE, DEVICES_LINE = line_of("ann", PROGRESS), line_of("ann", DEVICES)
 
 
 def says(
@@ -108,6 +108,9 @@ def test_a_repeated_operation_id_gets_the_first_answer() -> None:
     assert (again.status, again.register, again.is_new) == (Status.UPDATED, first.register, False)
     other = journal.apply(says(8, None, operation_id="a"))
     assert (other.status, other.reason) == (Status.REFUSED, "operation_id 'a' was used before, to update film")
+    journal.apply(says(9, None, operation_id="b"))
+    other = journal.apply(says(10, 50, operation_id="b"))
+    assert other.reason == "operation_id 'b' was used before, to remove film"
 
 
 def test_beyond_the_bound_only_keys_that_are_there_may_change() -> None:
@@ -118,6 +121,58 @@ def test_beyond_the_bound_only_keys_that_are_there_may_change() -> None:
     assert journal.apply(says(3, 30)).status is Status.UPDATED
     journal.apply(says(4, None))
     assert journal.apply(says(5, 20, key="other", operation_id="a")).status is Status.UPDATED
+
+
+def known(at: int, device: str) -> RegisterOperation:
+    """Return the own word of ``device`` by which it is known, said at second ``at``."""
+    return _of_devices(at, device, RegisterChange(key=device, says={"known": True}))
+
+
+def forget(at: int, device: str, *, by: str) -> RegisterOperation:
+    """Return the word of the device ``by`` that ``device`` is to be forgotten."""
+    return _of_devices(at, by, RegisterChange(key=device, says=None))
+
+
+def _of_devices(at: int, author: str, change: RegisterChange) -> RegisterOperation:
+    stamp = HLCTimestamp(at * 1000, 0, author)
+    return RegisterOperation(line=DEVICES_LINE, device_id=author, change=change, timestamp=stamp)
+
+
+def journal_with_devices(*devices: str) -> RegisterJournal:
+    """Return a journal that holds as many devices as it may, any of which may go for another, the first first."""
+    journal = RegisterJournal(DEVICES_LINE, KINDS[DEVICES], NO_HEAD, Bounds(devices_per_user=len(devices)))
+    for number, device in enumerate(devices, 101):
+        journal.apply(known(number, device))
+    journal.learn_spare([journal.changed[device] for device in devices])
+    return journal
+
+
+def forgotten(outcome: Outcome) -> list[str]:
+    return [update.key for update in outcome.forgotten]
+
+
+def test_for_one_device_too_many_goes_the_first_that_may_and_is_still_there() -> None:
+    journal = journal_with_devices("tv", "web", "old")
+    journal.apply(forget(201, "tv", by="web"))
+    assert forgotten(journal.apply(known(202, "phone"))) == []  # there is room
+    assert forgotten(journal.apply(known(203, "watch"))) == ["web"]
+    assert [device for device in ("tv", "web", "old", "phone", "watch") if journal.has(device)] == [
+        "old", "phone", "watch",
+    ]  # fmt: skip
+    assert journal.new_head.items == 3
+
+
+def test_a_device_goes_for_another_however_old_the_word_of_that_one_is() -> None:
+    journal = journal_with_devices("tv", "web")
+    assert forgotten(journal.apply(known(1, "phone"))) == ["tv"]
+    assert [device for device in ("tv", "web", "phone") if journal.has(device)] == ["web", "phone"]
+
+
+def test_a_device_that_is_not_known_is_not_remembered_as_removed_even_by_its_own_word() -> None:
+    journal = journal_with_devices("tv")
+    head = journal.new_head
+    assert journal.apply(forget(201, "phone", by="phone")).status is Status.NOT_FOUND
+    assert (journal.new_head, set(journal.changed)) == (head, {"tv"})
 
 
 WORDS = st.builds(

@@ -32,6 +32,7 @@ def test_an_add_counts_on_from_the_head_and_mints_the_next_tag(author: Author) -
     assert (outcome.update.revision, outcome.update.tags) == (8, ("syncd:5",))
     assert (user.revision, user.minted, user.clock) == (8, 5, add.timestamp)
     assert user.recorded == [outcome]
+    assert user.lone == set()
     assert user.head.revision == 7
 
 
@@ -70,6 +71,14 @@ def test_contexts_of_replicas_that_learnt_nothing_are_not_written(author: Author
         Status.NOT_FOUND,
     ]
     assert user.context_changes() == {"web": CausalContext().with_tags(Tag("web", 1))}
+
+
+def test_what_the_journal_has_minted_is_in_its_head_and_in_no_context(author: Author) -> None:
+    user = journal(JournalHead(revision=1, first_revision=1, minted=1, clock=HLCTimestamp(1, 0, "n"), items=1))
+    user.learn_live(live(author, "alien", "syncd:1"))
+    assert statuses(user, author.remove("alien", tags=("syncd:1", "phone:1"))) == [Status.REMOVED]
+    assert user.context_changes() == {"phone": CausalContext().with_tags(Tag("phone", 1))}
+    assert (user.minted, user.new_head.replicas) == (1, 1)
 
 
 def test_a_tag_named_in_a_refused_operation_is_not_remembered(author: Author) -> None:
