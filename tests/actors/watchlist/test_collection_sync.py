@@ -11,6 +11,7 @@ from actors.messages.change import Change
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubListUpdate, PubNubProgressUpdate
 from actors.messages.collections import PROGRESS, collection_of_list, line_of
 from actors.messages.connection import Deliver, Join, Leave
+from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Relay
 from actors.messages.journal import (
     Changes,
@@ -209,6 +210,36 @@ async def test_a_list_that_nobody_needs_any_more_is_put_out_of_use(
     assert others.retired == []
 
 
+async def test_a_list_stays_in_use_while_the_journal_is_asked_about_it(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices
+) -> None:
+    """Else who comes next would take the answer for its own."""
+
+    async def retired() -> list[str]:
+        await user.ask(RetireIfIdle(), block=False)  # with nothing behind it, which would keep the actor
+        return others.retired
+
+    tv, phone = devices.connection("tv"), devices.connection("phone")
+    user.tell(Join(tv, since=2, collection=KIDS))
+    user.tell(Leave(tv))
+    assert await retired() == []  # where it stands
+    (load,) = others.journal
+    load.reply_to(heads(LINE, 5))
+    user.tell(Join(tv, since=2, collection=KIDS))
+    assert await retired() == []
+    user.tell(Leave(tv))
+    assert await retired() == []  # what the TV has missed
+    missed = others.journal.pop()
+    user.tell(Join(phone, since=1, collection=KIDS))
+    missed.reply_to(Changes(line=LINE, epoch="e", revision=5, head=5, updates=(b"{}",) * 3))
+    assert await retired() == []
+    others.journal.pop().reply_to(ChangesExpired("history_pruned", 5))
+    user.tell(Leave(phone))
+    assert await retired() == []  # what is in the list
+    others.journal.pop().reply_to(ReadFailed("away"))
+    assert await retired() == ["ann"]
+
+
 PROGRESS_LINE = line_of("ann", PROGRESS)
 
 
@@ -264,3 +295,11 @@ async def test_what_is_missing_of_registers_each_device_asks_for_itself(
     user.tell(RemoteUpdate(structs.replace(later, revision=8)))
     await handled(user)
     assert len(others.relayed) == 1
+    assert others.metrics.gaps_healed == 1
+    user.tell(RemoteUpdate(structs.replace(later, revision=20)))  # which nobody has committed
+    await handled(user)
+    _, read = others.reads()
+    read.reply_to(Changes(line=PROGRESS_LINE, epoch="e", revision=8, head=8, updates=(), revisions=()))
+    await handled(user)
+    assert (others.metrics.gaps_healed, others.metrics.refused["unconfirmed"]) == (1, 1)
+    assert len(others.reads()) == 2  # the journal is not asked again

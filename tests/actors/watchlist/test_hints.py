@@ -50,10 +50,13 @@ async def test_a_node_without_a_bus_asks_again_only_where_it_could_not_be_told(
 
 async def test_who_has_left_is_told_nothing_and_keeps_nobody_in_use(followed: Followed) -> None:
     join = await followed.join("a")
-    await followed.tell(Leave(join.connection), RetireIfIdle())
+    await followed.tell(Leave(join.connection))
+    await followed.ref.ask(RetireIfIdle(), block=False)  # with nothing behind it, which would keep the actor
     assert followed.others.retired == []
     await followed.answer(lists(kids="Kids"))
     assert followed.told("a") == []
+    await followed.ref.ask(RetireIfIdle(), block=False)
+    assert followed.others.retired == ["ann"]
 
 
 async def test_who_cannot_be_told_comes_back_later(followed: Followed) -> None:

@@ -164,7 +164,8 @@ async def test_who_cannot_be_told_comes_back_later(followed: Followed) -> None:
 
 async def test_who_has_left_is_told_nothing_and_keeps_nobody_in_use(followed: Followed) -> None:
     join = await followed.join("a")
-    await followed.tell(Leave(join.connection), RetireIfIdle())
+    await followed.tell(Leave(join.connection))
+    await followed.ref.ask(RetireIfIdle(), block=False)  # with nothing behind it, which would keep the actor
     assert followed.others.retired == []
     await followed.answer(found(tv=()))
     assert followed.hinted("a") == []
