@@ -489,6 +489,32 @@ async def test_a_message_from_before_a_restore_costs_one_look_and_devices_come_a
     await handled(watchlist)
     assert len(others.reads()) == 1
     assert others.relayed_revisions() == [2]
+    watchlist.tell(remote(4))
+    await handled(watchlist)
+    assert [read.revision for read in others.reads()] == [3, 2]  # it heals gaps as ever
+
+
+async def test_after_a_restore_nobody_is_shown_the_list_that_is_still_being_sent_to_others(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    async def shown(name: str) -> list[ReadSnapshotPage]:
+        """Let a connection be shown the list as it is, and return what the journal was asked for it."""
+        watchlist.tell(Join(devices.connection(name), since=1))
+        await handled(watchlist)
+        others.journal.pop().reply_to(ChangesExpired("history_pruned", 3))
+        await handled(watchlist)
+        return [message for message in others.journal if isinstance(message, ReadSnapshotPage)]
+
+    (page,) = await shown("b")
+    others.journal.clear()
+    page.reply_to(SnapshotPage(epoch="e", revision=3, items=b""))
+    await handled(watchlist)
+    assert await shown("c") == []  # which the first has taken, too
+    watchlist.tell(remote(50))
+    await handled(watchlist)
+    others.journal.pop().reply_to(ChangesExpired("epoch_changed", 3))
+    watchlist.tell(head(3, epoch="restored"))
+    assert len(await shown("d")) == 1
 
 
 @pytest.fixture
@@ -603,6 +629,33 @@ async def test_a_connection_that_has_left_is_not_told_what_was_read_for_it(
     page.reply_to(SnapshotPage(epoch="e", revision=3, items=b""))
     await handled(watchlist)
     assert devices.told["b"] == []
+
+
+async def test_nor_what_it_has_missed(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    connection = devices.connection("b")
+    watchlist.tell(Join(connection, since=1))
+    watchlist.tell(Leave(connection))
+    await handled(watchlist)
+    others.reads()[0].reply_to(changes(1, 3))
+    await handled(watchlist)
+    assert devices.told["b"] == []
+
+
+async def test_a_connection_that_leaves_before_the_head_is_known_does_not_join_when_it_is(
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    gone, other = devices.connection("gone"), devices.connection("other")
+    for message in (Join(gone), Join(other), Leave(gone), head(3)):
+        loading.tell(message)
+    await handled(loading)
+    assert [message.connection_id for message in others.registry if isinstance(message, Unregister)] == ["gone"]
+    assert [message.connection for message in others.registry if isinstance(message, Register)] == [other]
+    assert devices.told["gone"] == []
+    loading.tell(Leave(other))
+    await loading.ask(RetireIfIdle(), block=False)
+    assert others.retired == ["ann"]
 
 
 async def test_a_connection_that_resumes_is_registered_before_the_journal_is_read(
