@@ -260,6 +260,21 @@ test("a tab that may lead after the others were signed out is signed out, too", 
   assert.equal(events.at(-1), "signed_out");
 });
 
+test("a tab that leads says who it is, and is another when it has begun again: its followers want another copy", async (context) => {
+  const { tabs, session } = open(context);
+  const leaders: string[] = [];
+  for (const begin of [tabs.grant, () => session.restart()]) {
+    tabs.told.length = 0;
+    begin();
+    await setImmediate();
+    session.announce();
+    const names = tabs.told.flatMap((message) => (message.type === "batch" ? [message.leader] : []));
+    assert.equal(new Set(names).size, 1);
+    leaders.push(...new Set(names));
+  }
+  assert.deepEqual(leaders, ["this 1", "this 2"]);
+});
+
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
   const { store, tabs, session } = open(context);
   session.write("add", [A]);
