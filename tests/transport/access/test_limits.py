@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, StartDaemon, bearer
+from tests.remembered import strings_kept_by
 from tests.timeouts import TIMEOUT_S
 from transport.access.limits import Limits, Quotas, TokenBuckets
 from transport.errors import Problem
@@ -29,6 +30,12 @@ def test_a_burst_is_let_through_and_then_the_rate() -> None:
     assert [buckets.acquire("ann", 0.0) for _ in range(4)] == [0, 0, 0, 0.5]
     assert buckets.acquire("ann", 0.5) == 0
     assert buckets.acquire("ann", 0.5) == 0.5
+
+
+def test_no_more_than_a_burst_is_saved_however_long_nothing_is_asked() -> None:
+    buckets = TokenBuckets(rate=2, burst=3)
+    buckets.acquire("ann", 0.0)
+    assert [buckets.acquire("ann", 3_600.0) for _ in range(4)] == [0, 0, 0, 0.5]
 
 
 def test_keys_do_not_share() -> None:
@@ -106,6 +113,16 @@ def test_connections_are_bounded_per_user_and_in_all() -> None:
         "reads": 0,
         "unread_bytes": 0,
     }
+
+
+def test_who_has_disconnected_is_forgotten() -> None:
+    quotas = Quotas(Limits())
+    quotas.connect("ann")
+    quotas.connect("ann")
+    quotas.disconnect("ann")
+    assert "ann" in strings_kept_by(quotas)
+    quotas.disconnect("ann")
+    assert "ann" not in strings_kept_by(quotas)
 
 
 def test_a_refused_connection_leaves_nothing_behind() -> None:

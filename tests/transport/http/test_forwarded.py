@@ -55,6 +55,11 @@ def test_the_client_is_who_asked_the_first_trusted_proxy(chain: str, client: str
     assert told(forwarded=elements) == Via(client, None, None)
 
 
+def test_each_proxy_may_add_a_field_of_its_own() -> None:
+    fields = [(b"x-forwarded-for", hop) for hop in (b"6.6.6.6", b"192.0.2.7", b"10.0.0.1")]
+    assert PROXIES.told(fields) == Via("192.0.2.7", None, None)
+
+
 @pytest.mark.parametrize(
     ("headers", "scheme", "host"),
     [
@@ -119,6 +124,11 @@ def test_a_trusted_proxy_is_believed_and_nobody_else(
     assert [value for name, value in headers if name == b"host"] == [host]
     assert [value for name, value in headers if name == SCHEME] == scheme
     assert who == client
+
+
+def test_that_the_proxy_itself_came_by_tls_says_nothing_of_who_came_to_it_without() -> None:
+    headers, _ = Peer(("10.0.0.9", 5000), True, PROXIES).told([(b"x-forwarded-proto", b"http")])
+    assert [value for name, value in headers if name == SCHEME] == [b"http"]
 
 
 def test_a_proxy_that_says_nothing_is_the_client_itself() -> None:
