@@ -231,6 +231,13 @@ async def test_a_command_that_has_waited_too_long_is_not_shown_any_more(connect:
     assert device.socket.lines == ["in time"]
 
 
+async def test_a_command_reaches_a_device_whatever_it_follows(connect: Connect) -> None:
+    device = connect(collection=PROGRESS)
+    await device.tell(Joined(10, PROGRESS))
+    await device.tell(Deliver(None, (b"command\n",)))
+    assert device.socket.lines == ["command"]
+
+
 async def test_a_resuming_device_is_shown_resumed_then_the_missed_then_the_live(connect: Connect) -> None:
     device = connect(since=3, epoch="e1")
     await device.tell(deliver(6, 8))
@@ -417,6 +424,7 @@ async def test_a_device_that_writes_while_it_is_sent_the_list_is_not_read_from_t
         request.answer(ADDED)
     await device.tell()
     assert (device.socket.is_read, device.socket.closes, device.socket.lines) == (False, [], ["[a,"])
+    assert device.told_of(SlowConsumer) == []  # its answers wait for the message that is open, not for the device
     await device.tell(Listed(part(b"b]\n"), 20))
     assert device.socket.is_read
     assert len(device.socket.lines) == 2 + 2 * MAX_UNANSWERED
@@ -497,6 +505,7 @@ async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> Non
     await live.tell(*(deliver(revision) for revision in range(11, 11 + 5 * MAX_WAITING_FRAMES)))
     assert live.socket.lines == lines(11, 10 + 5 * MAX_WAITING_FRAMES)
     assert live.socket.closes == []
+    assert max(len(written.splitlines()) for written in live.socket.writes) == MAX_WAITING_FRAMES + 1  # no more is kept
 
 
 async def test_a_flush_writes_what_was_delivered_before_and_says_so(live: Device) -> None:
@@ -543,6 +552,7 @@ async def test_whoever_sends_is_told_once_that_the_device_does_not_read_and_once
     await live.tell(deliver(11), deliver(12))
     await live.tell(deliver(13))
     assert [(slow.frames, slow.size_bytes) for slow in live.told_of(SlowConsumer)] == [(2, 6)]
+    await live.tell(SocketWritable())  # it has been filled again meanwhile
     assert live.told_of(ConsumerResumed) == []
     live.socket.congested = False
     await live.tell(SocketWritable())
