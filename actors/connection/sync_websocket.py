@@ -316,15 +316,14 @@ class SyncWebSocket(LoopActor):
 
     # Ends
 
-    def _step(self, step: Step) -> State:
-        """Take ``step`` in the table and return the state before it. Raises: IllegalStepError."""
+    def _step(self, step: Step) -> None:
+        """Take ``step`` in the table. Raises: IllegalStepError."""
         before = self._state
         try:
             self._state = next_state(before, type(step))
         except IllegalStepError:
             self._deps.illegal_steps[before.name, type(step).__name__] += 1
             raise
-        return before
 
     def _send(self, answer: Answer) -> None:
         self._frames.append(self._deps.frame(answer))

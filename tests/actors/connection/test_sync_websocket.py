@@ -154,9 +154,10 @@ ADDED = Outcome(
 )  # fmt: skip
 
 
-async def test_a_device_without_since_joins_and_is_sent_nothing_of_its_own(connect: Connect) -> None:
+@pytest.mark.parametrize("revision", [0, 10])
+async def test_a_device_without_since_joins_and_is_sent_nothing_of_its_own(connect: Connect, revision: int) -> None:
     device = connect()
-    await device.tell(Joined(10))
+    await device.tell(Joined(revision))
     (join,) = device.told
     assert isinstance(join, Join)
     assert (join.since, join.connection.user_id, join.connection.device_id) == (None, "ann", "tv")
@@ -254,12 +255,25 @@ async def test_a_device_that_missed_nothing_is_shown_resumed_alone(connect: Conn
     assert [answer["type"] for answer in device.socket.answers] == ["resumed"]
 
 
-async def test_a_resuming_device_is_not_read_before_its_resumed(connect: Connect) -> None:
+@pytest.mark.parametrize("is_list", [False, True])
+async def test_a_resuming_device_is_not_read_before_its_resumed(connect: Connect, is_list: bool) -> None:
     device = connect(since=3)
     await device.tell(SignOfLife())
     assert not device.socket.is_read
-    await device.tell(Replayed(revision=3, head=3, epoch="e1", frames=()))
+    replayed = Replayed(revision=3, head=3, epoch="e1", frames=())
+    await device.tell(Listed(part(b"[]\n"), 20) if is_list else replayed)
     assert device.socket.is_read
+
+
+async def test_who_is_not_read_for_what_it_has_asked_is_not_read_for_being_shown_more(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Replayed(revision=4, head=20, epoch="e1", frames=(b"4\n",)))
+    await device.tell(Received((write(),) * 2 * MAX_UNANSWERED))
+    assert not device.socket.is_read
+    await device.tell(Replayed(revision=5, head=20, epoch="e1", frames=(b"5\n",)))
+    await device.tell(Listed(part(b"[a,\n", after=BOOKMARK), 20))
+    await device.tell(Listed(part(b"b]\n"), 20))
+    assert not device.socket.is_read
 
 
 async def test_a_gap_is_filled_without_the_device_noticing(live: Device) -> None:
@@ -726,7 +740,7 @@ async def test_the_services_own_absence_closes_nobody(live: Device) -> None:
 
 @pytest.mark.parametrize("sign", [SignOfLife(), Received((DeviceHeartbeat(),))])
 async def test_a_sign_of_life_renews_patience(live: Device, sign: ConnectionMessage) -> None:
-    live.now_s += 45
+    await live.time_passes(45)
     await live.tell(sign)
     await live.time_passes(59)
     assert live.socket.closes == []
@@ -757,6 +771,9 @@ async def test_the_connection_ends_with_its_token(live: Device) -> None:
     live.ref.tell(SignOfLife())
     await live.time_passes(40)
     assert live.socket.closes == [4500]
+    await live.tell(deliver(11), Received((Ping(),)))
+    await live.time_passes(40)
+    assert (live.socket.closes, live.socket.lines) == ([4500], [])
 
 
 def renewed(**changes: Any) -> TokenRenewed:
@@ -785,7 +802,7 @@ async def test_a_renewed_token_that_ends_before_the_next_ping_ends_the_connectio
 @pytest.mark.parametrize("other", [{"user_id": "bob"}, {"device_id": "phone"}])
 async def test_a_token_of_somebody_else_ends_the_connection(live: Device, other: dict[str, str]) -> None:
     await live.tell(renewed(**other))
-    assert live.socket.closes == [4503]
+    assert (live.socket.closes, live.socket.lines) == ([4503], [])
 
 
 async def test_a_drained_connection_says_goodbye_after_what_was_due(live: Device) -> None:
