@@ -1,7 +1,7 @@
 """Rules for every test.
 
-No actor is left behind, none dies unnoticed, only a test marked ``integration`` starts a process, in CI nothing is
-skipped, time proves nothing.
+No actor is left behind, none dies or skips a message unnoticed, only a test marked ``integration`` starts a process, in
+CI nothing is skipped, time proves nothing.
 """
 
 import gc
@@ -180,14 +180,16 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 
 @pytest.fixture(autouse=True)
 def no_actor_dies_or_stays(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Mark a test ``actors_may_fail`` if an actor's death is what it is about."""
+    """Mark a test ``actors_may_fail`` if it is about an actor that dies, or skips a message that raised."""
     yield
     leftovers = ActorRegistry.get_all()
     if leftovers:
         ActorRegistry.stop_all(block=False)
         pytest.fail(f"left behind: {', '.join(map(str, leftovers))}")
     if request.node.get_closest_marker("actors_may_fail") is None:
-        deaths = [
-            r.getMessage() for r in caplog.get_records("call") if r.name == "pykka" and r.levelno >= logging.ERROR
+        failures = [
+            r.getMessage()
+            for r in caplog.get_records("call")
+            if r.name in ("pykka", "actors.runtime.supervisor") and r.levelno >= logging.ERROR
         ]
-        assert not deaths, deaths
+        assert not failures, failures

@@ -118,6 +118,7 @@ async def test_an_actor_that_dies_in_its_start_is_an_error_there(
     assert running() == []
 
 
+@pytest.mark.actors_may_fail
 async def test_an_actor_that_fails_later_is_restarted_and_a_users_goes_on_at_once(
     wiring: Wiring, store: StoreInProcess
 ) -> None:

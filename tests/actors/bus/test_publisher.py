@@ -252,6 +252,7 @@ async def test_a_flush_is_answered_when_the_outbox_is_empty(
     assert flushed == [None]
 
 
+@pytest.mark.actors_may_fail
 async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publishes_what_comes_next(
     supervision: Supervision, bus: HandBus, metrics: BusMetrics
 ) -> None:

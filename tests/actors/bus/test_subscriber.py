@@ -223,6 +223,7 @@ async def test_gaps_while_the_journal_cannot_be_read_do_not_add_up(
             await handled(ref)
 
 
+@pytest.mark.actors_may_fail
 async def test_a_subscriber_whose_handler_raises_is_restarted_and_counted_and_hands_on_what_comes_next(
     supervision: Supervision, others: Others, handled: Handled
 ) -> None:

@@ -174,6 +174,7 @@ async def test_the_documented_methods_can_be_called_through_a_proxy(
     assert sent[0].messages == (ProgressUpdate(CONTENT_ID, 30, 3600),)
 
 
+@pytest.mark.actors_may_fail
 async def test_a_broadcaster_that_raises_is_restarted_and_counted_and_relays_what_comes_next(
     supervision: Supervision, sent: list[SendToUser], metrics: BroadcastMetrics
 ) -> None:

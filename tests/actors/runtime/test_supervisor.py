@@ -23,6 +23,8 @@ from actors.runtime.supervisor import (
 from tests.fakes.hand_clock import HandClock
 from tests.fakes.recorder import Keep
 
+pytestmark = pytest.mark.actors_may_fail
+
 
 class Singleton(SupervisedActor):
     """Records its messages; raises those that are exceptions."""

@@ -210,6 +210,18 @@ async def test_a_list_that_nobody_needs_any_more_is_put_out_of_use(
     assert others.retired == []
 
 
+async def test_that_a_list_was_compared_with_the_journal_is_no_reason_to_compare_the_others(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    user.tell(Join(devices.connection("tv"), collection=KIDS))
+    user.tell(heads(LINE, 5))
+    await handled(user)
+    others.journal.clear()
+    user.tell(HeadMoved(5, JOURNAL, collection=KIDS))
+    await handled(user)
+    assert others.journal == []
+
+
 async def test_a_list_stays_in_use_while_the_journal_is_asked_about_it(
     user: ActorRef[WatchlistSync], others: Others, devices: Devices
 ) -> None:

@@ -262,13 +262,14 @@ async def test_a_commit_relays_publishes_and_answers_the_writer(
 ) -> None:
     watchlist.tell(others.write())
     await handled(watchlist)
+    others.now_ms += 250
     watchlist.tell(committed(others.commits(), 4))
     await handled(watchlist)
     assert others.relayed_revisions() == [4]
     assert others.published == [Publish("ann", an_update(4))]
     assert [outcome.status for outcome in others.outcomes] == [Status.ADDED]
     assert +others.write_metrics.outcomes == {("watchlist", "added"): 1}
-    assert len(others.write_metrics.commit_latency.latest) == 1
+    assert list(others.write_metrics.commit_latency.latest) == [0.25]
 
 
 async def test_with_nobody_connected_here_and_no_bus_nothing_is_relayed(
@@ -358,6 +359,20 @@ async def test_a_devices_own_stamp_is_kept_and_the_clock_goes_on_above_it(
     assert first == ahead
     assert second > ahead
     assert second.node == "here"
+
+
+async def test_the_clock_goes_on_above_what_other_nodes_have_stamped_unless_that_is_too_far_ahead(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, caplog: pytest.LogCaptureFixture
+) -> None:
+    ahead = HLCTimestamp(NOW_MS + 1000, 7, "other")
+    watchlist.tell(remote(4, ahead))
+    watchlist.tell(remote(5, HLCTimestamp(NOW_MS + 10 * MAX_DRIFT_MS, 0, "other")))
+    watchlist.tell(others.write())
+    await handled(watchlist)
+    (commit,) = others.commits()
+    assert ahead < commit.operation.timestamp < HLCTimestamp(NOW_MS + 1001, 0, "here")
+    assert others.relayed_revisions() == [4, 5]
+    assert "the clock of node other is not followed" in caplog.text
 
 
 async def test_the_clock_starts_above_what_the_journal_has_even_if_the_wall_clock_stepped_back(
@@ -720,12 +735,24 @@ async def test_what_other_nodes_say_meanwhile_is_bounded_and_the_journal_has_the
     loading.tell(Join(others.devices.connection("b")))
     for revision in range(1, MAX_WAITING_HINTS + 11):
         loading.tell(remote(revision))
+    loading.tell(Join(others.devices.connection("c")))  # whose place nobody takes
     loading.tell(head(0))
     await handled(loading)
     assert others.relayed_revisions() == [*range(1, MAX_WAITING_HINTS)]  # and a connection waited with them
+    assert len(others.devices.told["c"]) == 1
     loading.tell(remote(MAX_WAITING_HINTS + 11))
     await handled(loading)
     assert [read.revision for read in others.reads()] == [MAX_WAITING_HINTS - 1]
+
+
+async def test_a_number_in_place_of_a_stamp_goes_no_further_however_large_it_is(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(others.write(timestamp=2**70))
+    await handled(watchlist)
+    (commit,) = others.commits()
+    assert (commit.operation.change.timestamp, commit.operation.is_stamped_here) == (None, True)
+    assert commit.operation.timestamp.physical == NOW_MS
 
 
 async def test_a_gap_that_cannot_be_read_is_tried_again(
@@ -813,11 +840,11 @@ async def test_of_thousands_of_lists_that_a_user_names_few_are_in_use_at_once(
 
 
 async def test_a_message_behind_the_request_to_retire_keeps_the_actor(
-    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+    unwatched: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
-    watchlist.tell(RetireIfIdle())
-    watchlist.tell(others.write())
-    await handled(watchlist)
+    unwatched.tell(RetireIfIdle())
+    unwatched.tell(others.write())
+    await handled(unwatched)
     assert others.retired == []
     assert len(others.commits()) == 1
 
