@@ -1,19 +1,16 @@
 /** A tab whose storage or leader fails. The ports are played by hand; time goes by when the test says so. */
 
 import assert from "node:assert/strict";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { Collections } from "../../src/data/collections.js";
 import { PROGRESS, prefixOf } from "../../src/data/keys.js";
-import type { Change, Stored } from "../../src/data/user_state.js";
-import { GuardedStore } from "../../src/stores/guarded_store.js";
-import { MemoryStore } from "../../src/stores/memory_store.js";
 import { ErasedError, SupersededError } from "../../src/stores/store.js";
 import type { TabMessage } from "../../src/tabs/tab_message.js";
-import { TabSession } from "../../src/tabs/tab_session.js";
-import type { TabSessionDeps } from "../../src/tabs/tab_session_deps.js";
+import type { TabSession } from "../../src/tabs/tab_session.js";
 import { content } from "../contents.js";
+import { open } from "./tab_by_hand.js";
 
 const [A, B] = [content(1), content(2)];
 
@@ -28,76 +25,6 @@ const OF_LEADER = {
   events: [],
   done: [],
 } as const;
-
-class FailingStore extends MemoryStore {
-  /** What the next calls reject with. */
-  readonly failures: Error[] = [];
-  /** What every call waits for. */
-  gate: Promise<void> = Promise.resolve();
-
-  override claim(userId: string): Promise<Stored | null> {
-    return this.#failOr(() => super.claim(userId));
-  }
-
-  override save(userId: string, changes: readonly Change[]): Promise<void> {
-    return this.#failOr(() => super.save(userId, changes));
-  }
-
-  async #failOr<T>(call: () => Promise<T>): Promise<T> {
-    const failure = this.failures.shift();
-    if (failure !== undefined) throw failure;
-    await this.gate;
-    return call();
-  }
-}
-
-/** One tab's side: the test grants, takes away, and is told. */
-class TabsByHand {
-  readonly canTell = true;
-  readonly told: TabMessage[] = [];
-  asked = 0;
-  grant = (): void => {};
-  onMessage: (message: TabMessage) => void = () => {};
-
-  tell(message: TabMessage): void {
-    this.told.push(message);
-  }
-
-  lead(onGranted: () => void): void {
-    this.grant = onGranted;
-  }
-
-  takeLead(onGranted: () => void): void {
-    this.asked += 1;
-    this.grant = onGranted;
-  }
-
-  close(): void {}
-}
-
-function open(context: TestContext, ...lists: string[]) {
-  context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
-  const store = new FailingStore();
-  const tabs = new TabsByHand();
-  const events: string[] = [];
-  const guarded = new GuardedStore(store, "persistent", {
-    newReplica: () => "another replica",
-    onStorage: (storage) => events.push(storage),
-    onMerged: () => session.restart(),
-  });
-  const deps: TabSessionDeps = {
-    service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
-    store: guarded,
-    openTabs: (_user, onMessage) => {
-      tabs.onMessage = onMessage;
-      return tabs;
-    },
-    onEvents: (told) => events.push(...told.map((event) => event.type)),
-  };
-  const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
-  context.after(() => void session.close());
-  return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
-}
 
 function contents(session: TabSession): string[] {
   return session.items().map((item) => item.content_id);
@@ -258,21 +185,6 @@ test("a tab that may lead after the others were signed out is signed out, too", 
   tabs.grant();
   await setImmediate();
   assert.equal(events.at(-1), "signed_out");
-});
-
-test("a tab that leads says who it is, and is another when it has begun again: its followers want another copy", async (context) => {
-  const { tabs, session } = open(context);
-  const leaders: string[] = [];
-  for (const begin of [tabs.grant, () => session.restart()]) {
-    tabs.told.length = 0;
-    begin();
-    await setImmediate();
-    session.announce();
-    const names = tabs.told.flatMap((message) => (message.type === "batch" ? [message.leader] : []));
-    assert.equal(new Set(names).size, 1);
-    leaders.push(...new Set(names));
-  }
-  assert.deepEqual(leaders, ["this 1", "this 2"]);
 });
 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {

@@ -1,0 +1,40 @@
+/** A tab that leads: what the others hear of it, and what it leaves behind. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
+
+import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import { content } from "../contents.js";
+import { open } from "./tab_by_hand.js";
+
+const A = content(1);
+
+test("a tab that leads says who it is, and is another when it has begun again: its followers want another copy", async (context) => {
+  const { tabs, session } = open(context);
+  const leaders: string[] = [];
+  for (const begin of [tabs.grant, () => session.restart()]) {
+    tabs.told.length = 0;
+    begin();
+    await setImmediate();
+    session.announce();
+    const names = tabs.told.flatMap((message) => (message.type === "batch" ? [message.leader] : []));
+    assert.equal(new Set(names).size, 1);
+    leaders.push(...new Set(names));
+  }
+  assert.deepEqual(leaders, ["this 1", "this 2"]);
+});
+
+test("what a tab that leads holds of a report is stored when it closes", async (context) => {
+  const { store, tabs, session } = open(context, PROGRESS);
+  tabs.grant();
+  await session.shown;
+  const key = prefixOf(PROGRESS) + A;
+  for (const data of [7, 8].map((seconds) => ({ position_seconds: seconds, state: "playing" }))) {
+    void session.write("report", [key], { data });
+    await setImmediate();
+  }
+  await session.close();
+  const queue = (await store.read("alice"))?.queue ?? [];
+  assert.deepEqual(queue.at(-1)?.data, { position_seconds: 8, state: "playing" });
+});

@@ -1,0 +1,80 @@
+/** A tab whose storage, and whose view of the others, a test has in its hand. */
+
+import type { TestContext } from "node:test";
+
+import type { Change, Stored } from "../../src/data/user_state.js";
+import { GuardedStore } from "../../src/stores/guarded_store.js";
+import { MemoryStore } from "../../src/stores/memory_store.js";
+import type { TabMessage } from "../../src/tabs/tab_message.js";
+import { TabSession } from "../../src/tabs/tab_session.js";
+import type { TabSessionDeps } from "../../src/tabs/tab_session_deps.js";
+
+export class FailingStore extends MemoryStore {
+  /** What the next calls reject with. */
+  readonly failures: Error[] = [];
+  /** What every call waits for. */
+  gate: Promise<void> = Promise.resolve();
+
+  override claim(userId: string): Promise<Stored | null> {
+    return this.#failOr(() => super.claim(userId));
+  }
+
+  override save(userId: string, changes: readonly Change[]): Promise<void> {
+    return this.#failOr(() => super.save(userId, changes));
+  }
+
+  async #failOr<T>(call: () => Promise<T>): Promise<T> {
+    const failure = this.failures.shift();
+    if (failure !== undefined) throw failure;
+    await this.gate;
+    return call();
+  }
+}
+
+/** One tab's side: the test grants, takes away, and is told. */
+class TabsByHand {
+  readonly canTell = true;
+  readonly told: TabMessage[] = [];
+  asked = 0;
+  grant = (): void => {};
+  onMessage: (message: TabMessage) => void = () => {};
+
+  tell(message: TabMessage): void {
+    this.told.push(message);
+  }
+
+  lead(onGranted: () => void): void {
+    this.grant = onGranted;
+  }
+
+  takeLead(onGranted: () => void): void {
+    this.asked += 1;
+    this.grant = onGranted;
+  }
+
+  close(): void {}
+}
+
+export function open(context: TestContext, ...lists: string[]) {
+  context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+  const store = new FailingStore();
+  const tabs = new TabsByHand();
+  const events: string[] = [];
+  const guarded = new GuardedStore(store, "persistent", {
+    newReplica: () => "another replica",
+    onStorage: (storage) => events.push(storage),
+    onMerged: () => session.restart(),
+  });
+  const deps: TabSessionDeps = {
+    service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
+    store: guarded,
+    openTabs: (_user, onMessage) => {
+      tabs.onMessage = onMessage;
+      return tabs;
+    },
+    onEvents: (told) => events.push(...told.map((event) => event.type)),
+  };
+  const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
+  context.after(() => void session.close());
+  return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
+}
