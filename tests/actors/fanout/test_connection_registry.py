@@ -40,6 +40,7 @@ from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import Span, Tracer, untraced
 from tests.actors.conftest import Started, Supervision, content
 from tests.fakes.devices import Devices
+from tests.remembered import strings_kept_by
 
 BEGAN_S = 1.0
 
@@ -102,6 +103,18 @@ async def test_an_unregistered_connection_is_sent_nothing_more_and_the_counts_fa
     await registry.ask(sending("ann", UPDATES), block=False)
     assert devices.told["b"] == []
     assert (metrics.total_connections, metrics.messages_sent) == (2, 4)
+
+
+def test_of_a_user_who_has_gone_nothing_is_kept_though_some_devices_did_not_read(devices: Devices) -> None:
+    registry = ConnectionRegistry(devices.encode, RegistryMetrics(), BroadcastMetrics(), untraced())
+    tv, phone = devices.connection("tv"), devices.connection("phone")
+    for message in (Register(tv), Register(phone), SlowConsumer(tv, 1, 80), SlowConsumer(phone, 1, 80)):
+        registry.on_receive(message)
+    registry.on_receive(ConsumerResumed(tv))
+    registry.on_receive(Unregister("phone"))
+    assert "ann" in strings_kept_by(registry)
+    registry.on_receive(Unregister("tv"))
+    assert "ann" not in strings_kept_by(registry)
 
 
 async def test_registering_twice_counts_once(
