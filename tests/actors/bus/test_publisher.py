@@ -9,9 +9,10 @@ from pykka import ActorRef
 
 from actors.bus.publisher import MAX_IN_FLIGHT, MAX_OUTBOX_OF_USER, PubNubPublisher
 from actors.errors import BusUnavailable, MessageRefused
-from actors.messages.bus import Flush, Publish
+from actors.messages.bus import Flush, Publish, ResumePublishing
 from actors.messages.change import Change
 from actors.messages.channel import BusMessage, PubNubWatchlistUpdate
+from actors.messages.collections import WATCHLIST, line_of
 from actors.messages.journal import Update
 from actors.metrics import BusMetrics
 from actors.runtime import LoopFuture
@@ -235,6 +236,41 @@ async def test_what_a_user_does_behind_a_bulk_of_changes_does_not_wait_until_eac
         published.append((message["type"], message["revision"]))
         answer.set_result(None)
     assert published == sent
+
+
+async def test_each_collection_of_a_user_keeps_a_hint_of_its_own(
+    start_bounded: StartBounded, bus: HandBus, metrics: BusMetrics, handled: Handled
+) -> None:
+    publisher = start_bounded(3)
+    for revision in range(1, 6):
+        for collection in (WATCHLIST, "list:kids"):
+            told = publish("ann", revision)
+            update = msgspec.structs.replace(told.update, line=line_of("ann", collection))
+            publisher.tell(msgspec.structs.replace(told, update=update))
+    await handled(publisher)
+    hints = []
+    for _ in range(metrics.outbox):
+        _, message, answer = await bus.next_call()
+        if message["type"] == "head_moved":
+            hints.append((message.get("collection", WATCHLIST), message["revision"]))
+        answer.set_result(None)
+    assert sorted(hints) == [("list:kids", 5), (WATCHLIST, 5)]
+
+
+async def test_while_the_bus_is_away_it_is_not_asked_because_somebody_writes(
+    started: Started, bus: HandBus, metrics: BusMetrics, handled: Handled
+) -> None:
+    publisher = started(PubNubPublisher.start(bus, encode, metrics, "here", untraced(), retry_s=3_600.0))
+    publisher.tell(publish("ann", 1))
+    (await bus.next_call())[2].set_exception(BusUnavailable("gone"))
+    while not metrics.publish_failures:
+        await handled(publisher)
+    publisher.tell(publish("bob", 1))
+    await handled(publisher)
+    await asyncio.sleep(0)
+    assert bus.calls == []
+    publisher.tell(ResumePublishing())
+    await bus.next_call()
 
 
 async def test_a_flush_is_answered_when_the_outbox_is_empty(
