@@ -17,9 +17,11 @@ from actors.messages.channel import (
     PubNubDevicesSeen,
     PubNubDeviceUpdate,
     PubNubListsChanged,
+    PubNubListUpdate,
     PubNubProgressUpdate,
     PubNubWatchlistUpdate,
 )
+from actors.messages.collections import line_of
 from actors.messages.commands import MAX_COMMAND_AGE_MS
 from actors.messages.content_ids import TEXTS, UUIDS
 from actors.messages.device_registers import description
@@ -121,6 +123,20 @@ def test_a_user_who_is_not_here_is_nobodys_concern(
 def test_a_hint_that_the_head_moved_reaches_an_active_user(handler: BroadcasterMessageHandler, users: Users) -> None:
     handler.handle_sync_message("ann", HeadMoved(9, "other"))
     assert users.told["ann"] == [HeadMoved(9, "other")]
+
+
+@pytest.mark.parametrize(
+    ("user_id", "message"),
+    [
+        (line_of("ann", "list:kids"), FOREIGN_ADD),
+        ("ann", PubNubListUpdate("add", CONTENT_ID, "movie-123", None, "device-a", list="kids")),
+    ],
+)
+def test_a_foreign_publisher_writes_to_nobodys_list(
+    handler: BroadcasterMessageHandler, users: Users, user_id: str, message: PubNubWatchlistUpdate
+) -> None:
+    handler.handle_foreign_message(user_id, message)
+    assert users.told == {"ann": []}
 
 
 def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMessageHandler, users: Users) -> None:
