@@ -102,7 +102,7 @@ class Replays:
             is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
             may_get_list = takes_pieces and not first.takes_pieces and changes.has_more
             known = since - first.since if changes.revisions is None else bisect_right(changes.revisions, since)
-            if first.since <= since and is_served and not may_get_list and epoch in (None, changes.epoch):
+            if is_served and not may_get_list and epoch in (None, changes.epoch):
                 connection.tell(
                     Replayed(
                         revision=changes.revision,

@@ -14,6 +14,7 @@ from actors.messages.journal import Bookmark, PageExpired, SnapshotPage
 from actors.watchlist.snapshots import MAX_BEGINNINGS, SnapshotDeps, Snapshots
 from crdt.hlc import HLCTimestamp
 from tests.fakes.devices import Devices
+from tests.remembered import strings_kept_by
 
 ROWS = 8
 
@@ -94,6 +95,19 @@ def test_a_list_in_one_message_is_read_part_by_part_as_the_device_asks(snapshots
     whole = msgspec.json.decode(b"".join(b"".join(one.part.frames) for one in listed), type=WatchlistSnapshot)
     assert (whole.revision, whole.epoch) == (9, "e")
     assert [shown.content_id for shown in whole.items] == ["x", "y", "z"]
+
+
+def test_nothing_is_kept_of_a_connection_that_has_left(snapshots: Wired, devices: Devices) -> None:
+    a = devices.connection("a", "somebody", takes_pieces=True)
+    snapshots.begin(a, "history_pruned")
+    snapshots.answered(page("x", after=bookmark(1)))
+    snapshots.read_on(a, bookmark(1))
+    snapshots.answered(PageExpired("history_pruned"))  # it begins again
+    snapshots.head += 1  # the first part is out of date
+    snapshots.begin(a, "epoch_changed")
+    assert "somebody" in strings_kept_by(snapshots)
+    snapshots.forget(a)
+    assert "somebody" not in strings_kept_by(snapshots)
 
 
 def test_a_list_in_pieces_is_a_message_each_with_the_cursor_of_the_next(snapshots: Wired, devices: Devices) -> None:
