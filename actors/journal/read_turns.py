@@ -1,8 +1,9 @@
 """The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together.
 
 Who reads page after page takes processors from those who write, on whatever process they do it. So while writers wait,
-who reads on rests after each read, in proportion to what it took: one user has a tenth of the reader's time at most. A
-device that comes back and is shown a list does not rest, or one who writes could keep everybody else's devices waiting.
+who reads on rests after each read, in proportion to what it took: one user has a twentieth of the reader's time at
+most. A device that comes back and is shown a list does not rest, or one who writes could keep everybody else's devices
+waiting.
 """
 
 import asyncio

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-REST: Final = 9
+REST: Final = 19
 """Times what a read took: it is forgotten as much later, and beyond ``FREE_S`` its user rests as long."""
 
-FREE_S: Final = 0.5
-"""What a user reads without a rest: a device that comes back is shown a list of 10,000 in a fifth of that."""
+FREE_S: Final = 0.2
+"""What a user reads without a rest: a device that comes back is shown a list of 10,000 in half of that."""
 
 MIN_SWEEP: Final = 1_000
 """Users kept before those whose reading is forgotten are dropped."""
