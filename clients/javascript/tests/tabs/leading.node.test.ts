@@ -22,7 +22,7 @@ test("a tab that leads says who it is, and is another when it has begun again: i
     assert.equal(new Set(names).size, 1);
     leaders.push(...new Set(names));
   }
-  assert.deepEqual(leaders, ["this 1", "this 2"]);
+  assert.equal(new Set(leaders).size, 2);
 });
 
 test("what a tab that leads holds of a report is stored when it closes", async (context) => {
