@@ -165,7 +165,8 @@ async def test_stats_tell_connections_users_and_counters(
         stats = await admin.get("stats")
     assert (stats["connections"], stats["users"], stats["active_watchlists"]) == (1, 1, 1)
     assert (stats["messages_relayed"], stats["messages_sent"]) == (1, 1)
-    assert stats["journal"]["operations"] == stats["writes"]["added"] == 1
+    assert stats["writes"]["added"] == 1
+    assert 1 <= stats["journal"]["operations"] <= 2  # that, and perhaps already that the device is known
     assert stats["journal"]["problem"] is stats["bus"]["problem"] is None
     for latency in (stats["broadcast_latency"], stats["write_latency"], stats["journal"]["commit_latency"]):
         assert 0 < latency["p50_ms"] <= latency["p99_ms"]
