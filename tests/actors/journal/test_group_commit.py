@@ -64,6 +64,7 @@ async def test_nobody_waits_behind_more_of_one_user_than_a_bound_and_that_users_
     for number in range(4 * MAX_GATHERED_OF_USER):
         harness.commit(str(number), collection=("watchlist", "list:kids")[number % 2])
     harness.commit("neighbour", user_id="bob")
+    await handled(harness.ref)
     gate.open()
     await harness.finish()
     written = [name for batch in harness.store.batches for name in batch]
