@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, assert_never
 
 from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
-from actors.journal.reading_time import REST, ReadingTime
+from actors.journal.reading_time import ReadingTime
 from actors.journal.refusals import Refusals
 from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.messages.collections import kind_of, line_of
@@ -41,9 +41,6 @@ MAX_UNDER_WAY: Final = 4
 
 MAX_SHARING: Final = 500
 """Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
-
-MAX_REST_S: Final = 0.25
-"""A read that takes this long waits for a database, and not for a processor that a writer lacks."""
 
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
@@ -161,13 +158,14 @@ class ReadTurns:
         self._under_way.remove(found)
         answer = self._result(found)
         loop = asyncio.get_running_loop()
-        took_s = loop.time() - max(began_s, self._finished_s)
-        self._finished_s = loop.time()
+        now_s = loop.time()
+        took_s = now_s - max(began_s, self._finished_s)
+        self._finished_s = now_s
         is_to_rest = self._may_rest and self._do_writers_wait()
-        if is_to_rest and self._reading.add(message.user_id, took_s, self._finished_s):
+        if is_to_rest and (rest_s := self._reading.add(message.user_id, took_s, now_s)):
             self._metrics.rests += 1
             self._resting.add(message)
-            loop.call_later(min(REST * took_s, MAX_REST_S), self._end_rest, message)
+            loop.call_later(rest_s, self._end_rest, message)
         else:
             self._turns.end(message)
         self.send()

@@ -5,6 +5,9 @@ from typing import Final
 REST: Final = 19
 """Times what a read took: it is forgotten as much later, and beyond ``FREE_S`` its user rests as long."""
 
+MAX_REST_S: Final = 0.25
+"""A read that takes this long waits for a database, and not for a processor that a writer lacks."""
+
 FREE_S: Final = 0.2
 """What a user reads without a rest: a device that comes back is shown a list of 10,000 in half of that."""
 
@@ -13,7 +16,7 @@ MIN_SWEEP: Final = 1_000
 
 
 class ReadingTime:
-    """Says who has read more than ``FREE_S``. Cost: amortised O(1). Thread: any one.
+    """Says how long who has read more than ``FREE_S`` rests. Cost: amortised O(1). Thread: any one.
 
     Source: the generic cell rate algorithm (ITU-T I.371), which keeps of each user one time.
     """
@@ -26,12 +29,12 @@ class ReadingTime:
     def __len__(self) -> int:
         return len(self._forgotten_s)
 
-    def add(self, user_id: str, took_s: float, now_s: float) -> bool:
-        """Note a read that took so long and ended now; return whether it is beyond what is free."""
+    def add(self, user_id: str, took_s: float, now_s: float) -> float:
+        """Note a read that took so long and ended now; return for how many seconds its user rests, 0 if it is free."""
         forgotten_s = max(self._forgotten_s.get(user_id, now_s), now_s) + REST * took_s
         latest_s = now_s + REST * FREE_S
         self._forgotten_s[user_id] = min(forgotten_s, latest_s)
         if len(self._forgotten_s) > self._sweep_at:
             self._forgotten_s = {user: at_s for user, at_s in self._forgotten_s.items() if at_s > now_s}
             self._sweep_at = max(MIN_SWEEP, 2 * len(self._forgotten_s))
-        return forgotten_s > latest_s
+        return min(REST * took_s, MAX_REST_S) if forgotten_s > latest_s else 0.0

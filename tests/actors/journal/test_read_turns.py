@@ -7,7 +7,7 @@ import pytest
 from pykka import ActorRef
 
 from actors.errors import StoreUnavailable
-from actors.journal import group_commit, read_turns, reading_time
+from actors.journal import group_commit, reading_time
 from actors.journal.journal import Journal
 from actors.journal.read_turns import MAX_SHARING, MAX_UNDER_WAY
 from actors.journal.user_turns import MAX_WAITING_OF_USER
@@ -114,8 +114,8 @@ async def test_while_writers_wait_a_user_rests_after_a_read_and_the_others_have_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(reading_time, "FREE_S", 0)
-    monkeypatch.setattr(read_turns, "REST", 10**9)
-    monkeypatch.setattr(read_turns, "MAX_REST_S", 3_600)
+    monkeypatch.setattr(reading_time, "REST", 10**9)
+    monkeypatch.setattr(reading_time, "MAX_REST_S", 3_600)
     store, metrics = StoreByHand(), JournalMetrics()
     answers: list[Any] = []
     ref = await _journal_that_writes_all_it_can(store, metrics)
@@ -152,7 +152,7 @@ async def test_who_reads_a_list_once_does_not_rest_however_much_others_write(mon
 
 async def test_a_rest_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_time, "FREE_S", 0)
-    monkeypatch.setattr(read_turns, "MAX_REST_S", 0.01)
+    monkeypatch.setattr(reading_time, "MAX_REST_S", 0.01)
     store, metrics = StoreByHand(), JournalMetrics()
     ref = await _journal_that_writes_all_it_can(store, metrics)
     for limit in (1, 2):
