@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Final, Literal
 
-from msgspec import Meta, Struct, field, json, msgpack
+from msgspec import Meta, Raw, Struct, field, json, msgpack
 
 from actors.messages.content_ids import ContentId
 from actors.messages.names import Name
@@ -24,6 +24,12 @@ MAX_POSITION_LENGTH: Final = 64
 
 ShownData = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "object"}, {"type": "null"}]})]
 """An item's ``data``, or a device's capabilities, as clients are shown them: a dict, or its JSON as ``msgspec.Raw``."""
+
+
+def shown_data(held: bytes | None) -> Raw | None:
+    """Return what is held as JSON, as clients are shown it: it is not unpacked on its way."""
+    return None if held is None else Raw(held)
+
 
 Position = Annotated[str, Meta(min_length=1, max_length=MAX_POSITION_LENGTH, pattern=r"^[!-~]+(?![\s\S])")]
 """Where an item stands among those of its list: items are ordered by it as text. Visible ASCII, which every language

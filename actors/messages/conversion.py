@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Raw, Struct, structs
+from msgspec import Struct, structs
 
-from actors.messages.change import AuthorStamp, Change
+from actors.messages.change import AuthorStamp, Change, shown_data
 from actors.messages.channel import (
     PubNubDeviceUpdate,
     PubNubListUpdate,
@@ -134,7 +134,7 @@ def snapshot_page(page: Page | RegisterPage) -> SnapshotPage:
                 unique_tag=item.tag,
                 timestamp=item.timestamp,
                 device_id=item.device_id,
-                data=None if item.data is None else Raw(item.data),
+                data=shown_data(item.data),
                 position=item.position,
             )
             for item in page.items

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 from starlette.responses import Response
 
-from actors.messages.change import Change, PlayState, RegisterAction, ShownData, WatchlistAction
+from actors.messages.change import Change, PlayState, RegisterAction, ShownData, WatchlistAction, shown_data
 from actors.messages.content_ids import ContentId
 from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
 from actors.messages.progress import is_watched, percent_of
@@ -299,7 +299,7 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
 
 
 def _listed(item: Item) -> ListedItem:
-    data = None if item.data is None else msgspec.Raw(item.data)
+    data = shown_data(item.data)
     return ListedItem(item.content_id, _time_text(item.timestamp), item.device_id, data, item.position)
 
 

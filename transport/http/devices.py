@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
+from actors.messages.change import shown_data
 from actors.messages.collections import DEVICES
 from actors.messages.device_registers import description, time_text
 from actors.messages.devices import Devices, KnownDevice, ReadDevices
@@ -104,7 +105,6 @@ class DeviceRoutes:
 
 
 def _listed(device: KnownDevice) -> ListedDevice:
-    capabilities = device.fields.capabilities
     return ListedDevice(
         device_id=device.device_id,
         device_type=device.fields.device_type or UNKNOWN,
@@ -112,5 +112,5 @@ def _listed(device: KnownDevice) -> ListedDevice:
         is_online=bool(device.nodes),
         last_seen=time_text(device.last_seen_ms),
         device_name=device.fields.device_name or device.device_id,
-        capabilities=None if capabilities is None else msgspec.Raw(capabilities),
+        capabilities=shown_data(device.fields.capabilities),
     )
