@@ -246,11 +246,16 @@ class Run:
         for item, fields in zip(found, wanted, strict=True):
             _has_fields("the item", item, fields)
 
+    def _expect_progress(self, expected: list[Json], _: Json) -> None:
+        self._expect_registers("progress", expected)
+
+    def _expect_devices(self, expected: list[Json], _: Json) -> None:
+        self._expect_registers("devices", expected)
+
     def _expect_catalogue(self, expected: list[Json], _: Json) -> None:
         _equal("the catalogue", list(self._told("catalogue")), expected)
 
-    def _expect_registers(self, expected: list[Json], step: Json) -> None:
-        collection = "progress" if "expect_progress" in step else "devices"
+    def _expect_registers(self, collection: str, expected: list[Json]) -> None:
         found = self._told(collection)
         if len(found) != len(expected):
             raise ScenarioError(f"{collection}: {_text(found)}, expected {_text(expected)}")
@@ -287,7 +292,6 @@ class Run:
 
 
 _EXPECTATIONS: Final = {name.removeprefix("_"): step for name, step in vars(Run).items() if name.startswith("_expect_")}
-_EXPECTATIONS["expect_progress"] = _EXPECTATIONS["expect_devices"] = _EXPECTATIONS.pop("expect_registers")
 
 
 def _equal(what: str, found: object, expected: object) -> None:
