@@ -22,6 +22,15 @@ NOBODY = "http://127.0.0.1:1"
 CLIENTS = Path(syncd_client.__file__).parents[1]
 
 
+async def _go_on(client: Client) -> tuple[str, int]:
+    """Close ``client`` on this event loop, open it again, and add another content."""
+    await client.close()
+    client.sign_in("alice", lambda: "a-token")
+    kept = await client.add(B)
+    await client.close()
+    return kept, len(client.items)
+
+
 def test_a_client_whose_event_loop_has_ended_is_closed_on_another_and_opened_again(tmp_path: Path) -> None:
     path = tmp_path / "client.db"
     client = Client(NOBODY, SqliteStore(path))
@@ -57,15 +66,8 @@ def test_a_client_whose_event_loop_ends_while_it_is_closed_is_closed_on_another(
             await asyncio.sleep(0)
             assert not closing.done()  # asyncio.run cancels it
 
-        async def go_on() -> tuple[str, int]:
-            await client.close()
-            client.sign_in("alice", lambda: "a-token")
-            kept = await client.add(B)
-            await client.close()
-            return kept, len(client.items)
-
         asyncio.run(begin_to_close())
-        assert asyncio.run(go_on()) == ("persistent", 2)
+        assert asyncio.run(_go_on(client)) == ("persistent", 2)
 
 
 def test_a_client_whose_event_loop_has_ended_with_its_thread_leaves_its_file(tmp_path: Path) -> None:
@@ -76,17 +78,10 @@ def test_a_client_whose_event_loop_has_ended_with_its_thread_leaves_its_file(tmp
         client.sign_in("alice", lambda: "a-token")
         return await client.add(A)
 
-    async def go_on() -> tuple[str, int]:
-        await client.close()
-        client.sign_in("alice", lambda: "a-token")
-        kept = await client.add(B)
-        await client.close()
-        return kept, len(client.items)
-
     thread = threading.Thread(target=lambda: asyncio.run(add()))
     thread.start()
     thread.join()
-    assert asyncio.run(go_on()) == ("persistent", 2)
+    assert asyncio.run(_go_on(client)) == ("persistent", 2)
     store = SqliteStore(path)
     assert store.load("alice") is not None  # nobody has it
     store.close()
