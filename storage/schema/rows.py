@@ -96,7 +96,7 @@ def update_row(update: Update, status: Status, now_ms: int, *, is_lone: bool = F
 def update_of(row: Row) -> Update:
     """Return the update in a row of ``operations``."""
     line, revision, kind, content_id, tags, timestamp, node, device_id, operation_id, _, _, fields = row
-    shown = shown_of(fields)
+    shown = _shown_of(fields)
     return Update(
         line=line,
         revision=revision,
@@ -113,7 +113,7 @@ def update_of(row: Row) -> Update:
     )
 
 
-def shown_of(fields: str | None) -> _Shown:
+def _shown_of(fields: str | None) -> _Shown:
     """Return what ``operations.fields`` says."""
     return _NOTHING_SHOWN if fields is None else _decode_shown(fields)
 
@@ -144,7 +144,7 @@ def shown_json(
 
     Cost: 1 µs, a third of that of an ``Update`` on its way to there.
     """
-    shown = shown_of(fields)
+    shown = _shown_of(fields)
     update = WatchlistUpdate(
         content_id=content_id,
         action=_ACTIONS[kind],

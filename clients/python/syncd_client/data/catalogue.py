@@ -10,7 +10,7 @@ from syncd_client.data.write_queue import WriteQueue
 
 
 class Catalogue(FollowedCollection[Never, Never, ListName]):
-    """By what lists are called in paths. It has no revisions, and stays at 0: all of it comes anew each time."""
+    """By what lists are called in paths. It has no revisions, and stays at 0: each time all of it comes."""
 
     def __init__(self, queue: WriteQueue) -> None:
         super().__init__(LISTS, ListHead(), (), queue)
