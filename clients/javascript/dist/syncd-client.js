@@ -478,8 +478,10 @@ var UserState = class _UserState {
       this.head = { ...this.head, ...change.set };
       return;
     }
-    if ("queue" in change && this.queue.has(change.queue.number)) {
-      this.queue.set(change.queue.number, change.queue);
+    const before2 = "queue" in change && this.queue.get(change.queue.number);
+    if (before2) {
+      this.queue.set(before2.number, change.queue);
+      if (compareTimestamps(change.queue.timestamp, before2.timestamp) !== 0) this.#version += 1;
       return;
     }
     this.#version += 1;
@@ -581,7 +583,7 @@ var SnapshotPieces = class {
 var MAX_IN_FLIGHT = 64;
 var WriteQueue = class {
   #writes;
-  /** Operation ids, each with its number in `#writes`. */
+  /** By operation id, as it was sent. */
   #inFlight = /* @__PURE__ */ new Map();
   /** Number -> the revision at which its effect is in the list. */
   #answered = /* @__PURE__ */ new Map();
@@ -604,15 +606,19 @@ var WriteQueue = class {
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
-      this.#inFlight.set(operation_id, number);
+      this.#inFlight.set(operation_id, write2);
       taken.push(write2);
     }
     return taken;
   }
   /** The write of this id, if it waits for its answer. */
   inFlight(operationId) {
-    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
-    return number === void 0 ? void 0 : this.#writes.get(number);
+    const sent = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
+    return sent && this.#writes.get(sent.number);
+  }
+  /** Whether a write in flight has the stamp with which it was sent. */
+  isAsSent({ operation_id, timestamp }) {
+    return this.#inFlight.get(operation_id)?.timestamp === timestamp;
   }
   /** Whether a write is still to be sent. */
   isUnsent({ operation_id, number }) {
@@ -656,6 +662,8 @@ var Collections = class {
   #newReplica;
   /** Of the writes in the queue. */
   #origins = /* @__PURE__ */ new Set();
+  /** The greatest stamp of the service in this run. */
+  #seen = NEVER;
   #changes = [];
   #hasUpdated = true;
   // it is shown for the first time
@@ -727,8 +735,7 @@ var Collections = class {
     const { replica, clock, operations: operations2 } = this.state.head;
     const timestamp = tick(clock, nowMs, replica);
     const number = operations2 + 1;
-    const { physical, logical } = timestamp;
-    this.#change({ set: { clock: { physical, logical }, operations: number } });
+    this.#change({ set: { clock: readingOf(timestamp), operations: number } });
     this.#changeQueue({
       queue: {
         number,
@@ -756,13 +763,42 @@ var Collections = class {
    * `timestamp` is that of another's word.
    */
   acknowledge(write2, revision, timestamp, isSuperseded = false) {
+    if (!write2.isUnstamped) this.#advance(write2.timestamp);
     if (timestamp !== void 0) this.#advance(timestamp);
     this.queue.answer(write2, revision ?? 0);
     if (timestamp !== void 0 && !isSuperseded) this.#unstampBehind(write2, timestamp);
     this.#settle(prefixIn(write2.content_id));
   }
-  /** Leave the stamp to the service. */
-  unstamp(write2) {
+  /**
+   * Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+   *
+   * If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what is known
+   * without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+   */
+  stampAgain(write2, nowMs) {
+    const { physical } = write2.timestamp;
+    const { replica } = this.state.head;
+    let clock = nowMs < physical ? this.#clockWithout(write2) : write2.timestamp;
+    if (tick(clock, nowMs, replica).physical >= physical) {
+      this.#unstamp(write2);
+      return;
+    }
+    for (const each of Array.from(this.state.queue.values())) {
+      if (each.number < write2.number) continue;
+      const timestamp = tick(clock, nowMs, replica);
+      clock = timestamp;
+      this.#changeQueue({ queue: { ...each, timestamp } });
+    }
+    this.#change({ set: { clock: readingOf(clock) } });
+  }
+  /** Our clock as it is without the stamps of `write` and those behind it in the queue. */
+  #clockWithout({ number }) {
+    let clock = this.#seen;
+    for (const { timestamp } of this.state.items.values()) clock = follow(clock, timestamp);
+    for (const each of this.state.queue.values()) if (each.number < number) clock = follow(clock, each.timestamp);
+    return clock;
+  }
+  #unstamp(write2) {
     this.restate({ ...write2, isUnstamped: true });
   }
   /** Put a write in the place of the one of its number. */
@@ -840,11 +876,12 @@ var Collections = class {
   /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
   #unstampBehind({ number, content_id }, timestamp) {
     for (const each of this.state.writesOf(content_id)) {
-      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.#unstamp(each);
     }
   }
   /** Keep the clock from falling behind what it has seen. */
   #advance(timestamp) {
+    this.#seen = follow(this.#seen, timestamp);
     const clock = follow(this.state.head.clock, timestamp);
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
@@ -874,6 +911,9 @@ var Collections = class {
     this.#changes.push(change);
   }
 };
+function readingOf({ physical, logical }) {
+  return { physical, logical };
+}
 
 // src/core/close_policy.ts
 var TOKEN_ENDED = 4500;
@@ -913,16 +953,18 @@ var Exchange = class {
   #collections;
   #put;
   #timers;
+  #nowMs;
   /** By prefix. */
   #lines = /* @__PURE__ */ new Map();
   #isPaused = false;
   #hasContinuedList = false;
   #reconnectAfterMs = null;
-  /** `put`: where its outputs go. */
-  constructor(collections, put, timers) {
+  /** `put`: where its outputs go; `nowMs`: the wall clock. */
+  constructor(collections, put, timers, nowMs) {
     this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
+    this.#nowMs = nowMs;
     for (const prefix of collections.asked)
       this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
   }
@@ -1054,12 +1096,14 @@ var Exchange = class {
       this.#acknowledge({ id: write2.operation_id, status: "not_found" });
       return;
     }
-    this.#collections.queue.release(write2.operation_id);
+    const { queue } = this.#collections;
+    const isAsSent = queue.isAsSent(write2);
+    queue.release(write2.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
       this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write2.isUnstamped) {
-      this.#collections.unstamp(write2);
+      if (isAsSent) this.#collections.stampAgain(write2, this.#nowMs());
     } else if (hasNoRoomForTag(code, field) && write2.tag !== void 0) {
       this.#collections.retag(write2);
     } else {
@@ -1404,6 +1448,7 @@ var Connector = class {
   #collections;
   #put;
   #timers;
+  #nowMs;
   #tokens;
   #transports;
   #silence;
@@ -1417,6 +1462,7 @@ var Connector = class {
     this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
+    this.#nowMs = nowMs;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
@@ -1493,7 +1539,7 @@ var Connector = class {
   /** It is open, or the next poll is answered. */
   opened() {
     if (this.#exchange !== null) return;
-    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers);
+    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers, this.#nowMs);
     this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
     this.#put({ type: "emit", event: { type: "connected" } });
   }

@@ -22,6 +22,7 @@ export class Connector {
   readonly #collections: Collections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
+  readonly #nowMs: () => number;
   readonly #tokens: Tokens;
   readonly #transports: Transports;
   readonly #silence: Silence;
@@ -41,6 +42,7 @@ export class Connector {
     this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
+    this.#nowMs = nowMs;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
     this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
@@ -131,7 +133,7 @@ export class Connector {
   /** It is open, or the next poll is answered. */
   opened(): void {
     if (this.#exchange !== null) return;
-    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers);
+    this.#exchange = new Exchange(this.#collections, this.#put, this.#timers, this.#nowMs);
     this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
     this.#put({ type: "emit", event: { type: "connected" } });
   }

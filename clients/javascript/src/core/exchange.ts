@@ -28,17 +28,19 @@ export class Exchange {
   readonly #collections: Collections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
+  readonly #nowMs: () => number;
   /** By prefix. */
   readonly #lines = new Map<string, Line>();
   #isPaused = false;
   #hasContinuedList = false;
   #reconnectAfterMs: number | null = null;
 
-  /** `put`: where its outputs go. */
-  constructor(collections: Collections, put: (output: Output) => void, timers: Timers) {
+  /** `put`: where its outputs go; `nowMs`: the wall clock. */
+  constructor(collections: Collections, put: (output: Output) => void, timers: Timers, nowMs: () => number) {
     this.#collections = collections;
     this.#put = put;
     this.#timers = timers;
+    this.#nowMs = nowMs;
     for (const prefix of collections.asked)
       this.#lines.set(prefix, { prefix, resumed: null, isLive: false, hasBegunList: false });
   }
@@ -186,12 +188,14 @@ export class Exchange {
       this.#acknowledge({ id: write.operation_id, status: "not_found" });
       return;
     }
-    this.#collections.queue.release(write.operation_id);
+    const { queue } = this.#collections;
+    const isAsSent = queue.isAsSent(write);
+    queue.release(write.operation_id);
     if (code === "try_again_later") {
       this.#isPaused = true;
       this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write.isUnstamped) {
-      this.#collections.unstamp(write);
+      if (isAsSent) this.#collections.stampAgain(write, this.#nowMs()); // else it is to be sent with another stamp anyhow
     } else if (hasNoRoomForTag(code, field) && write.tag !== undefined) {
       this.#collections.retag(write);
     } else {

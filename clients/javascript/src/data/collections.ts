@@ -1,7 +1,7 @@
 /** One user's collections on this device: what messages and calls change in them, and what is to be stored of that. */
 
 import { type Carried, carriedBy } from "./carried.js";
-import { compareTimestamps, follow, NEVER, type Timestamp, tick } from "./hlc.js";
+import { compareTimestamps, follow, NEVER, type Reading, type Timestamp, tick } from "./hlc.js";
 import { areRegisters, prefixIn, WATCHLIST } from "./keys.js";
 import type { Snapshot, Update, WriteAction } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
@@ -30,6 +30,8 @@ export class Collections {
   readonly #newReplica: () => string;
   /** Of the writes in the queue. */
   readonly #origins = new Set<string>();
+  /** The greatest stamp of the service in this run. */
+  #seen: Reading = NEVER;
   #changes: Change[] = [];
   #hasUpdated = true; // it is shown for the first time
 
@@ -117,8 +119,7 @@ export class Collections {
     const { replica, clock, operations } = this.state.head;
     const timestamp = tick(clock, nowMs, replica);
     const number = operations + 1;
-    const { physical, logical } = timestamp;
-    this.#change({ set: { clock: { physical, logical }, operations: number } });
+    this.#change({ set: { clock: readingOf(timestamp), operations: number } });
     this.#changeQueue({
       queue: {
         number,
@@ -153,14 +154,45 @@ export class Collections {
     timestamp: Timestamp | undefined,
     isSuperseded = false,
   ): void {
+    if (!write.isUnstamped) this.#advance(write.timestamp);
     if (timestamp !== undefined) this.#advance(timestamp);
     this.queue.answer(write, revision ?? 0);
     if (timestamp !== undefined && !isSuperseded) this.#unstampBehind(write, timestamp);
     this.#settle(prefixIn(write.content_id));
   }
 
-  /** Leave the stamp to the service. */
-  unstamp(write: PendingWrite): void {
+  /**
+   * Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+   *
+   * If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what is known
+   * without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+   */
+  stampAgain(write: PendingWrite, nowMs: number): void {
+    const { physical } = write.timestamp;
+    const { replica } = this.state.head;
+    let clock = nowMs < physical ? this.#clockWithout(write) : write.timestamp;
+    if (tick(clock, nowMs, replica).physical >= physical) {
+      this.#unstamp(write);
+      return;
+    }
+    for (const each of Array.from(this.state.queue.values())) {
+      if (each.number < write.number) continue;
+      const timestamp = tick(clock, nowMs, replica);
+      clock = timestamp;
+      this.#changeQueue({ queue: { ...each, timestamp } });
+    }
+    this.#change({ set: { clock: readingOf(clock) } });
+  }
+
+  /** Our clock as it is without the stamps of `write` and those behind it in the queue. */
+  #clockWithout({ number }: PendingWrite): Reading {
+    let clock = this.#seen;
+    for (const { timestamp } of this.state.items.values()) clock = follow(clock, timestamp);
+    for (const each of this.state.queue.values()) if (each.number < number) clock = follow(clock, each.timestamp);
+    return clock;
+  }
+
+  #unstamp(write: PendingWrite): void {
     this.restate({ ...write, isUnstamped: true });
   }
 
@@ -252,12 +284,13 @@ export class Collections {
   /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
   #unstampBehind({ number, content_id }: PendingWrite, timestamp: Timestamp): void {
     for (const each of this.state.writesOf(content_id)) {
-      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.unstamp(each);
+      if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.#unstamp(each);
     }
   }
 
   /** Keep the clock from falling behind what it has seen. */
   #advance(timestamp: Timestamp): void {
+    this.#seen = follow(this.#seen, timestamp);
     const clock = follow(this.state.head.clock, timestamp);
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
@@ -291,4 +324,8 @@ export class Collections {
     this.state.apply(change);
     this.#changes.push(change);
   }
+}
+
+function readingOf({ physical, logical }: Reading): Reading {
+  return { physical, logical };
 }

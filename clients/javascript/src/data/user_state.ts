@@ -1,6 +1,6 @@
 /** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
 
-import { NEVER, type Reading } from "./hlc.js";
+import { compareTimestamps, NEVER, type Reading } from "./hlc.js";
 import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
 import { type Item, listView, type ShownWrite } from "./list_view.js";
 import type { Action, Write } from "./messages.js";
@@ -131,8 +131,11 @@ export class UserState {
       this.head = { ...this.head, ...change.set };
       return;
     }
-    if ("queue" in change && this.queue.has(change.queue.number)) {
-      this.queue.set(change.queue.number, change.queue); // how it is sent changes, not what is shown
+    const before = "queue" in change && this.queue.get(change.queue.number);
+    if (before) {
+      this.queue.set(before.number, change.queue);
+      // Else how it is sent changes, not what is shown.
+      if (compareTimestamps(change.queue.timestamp, before.timestamp) !== 0) this.#version += 1;
       return;
     }
     this.#version += 1;

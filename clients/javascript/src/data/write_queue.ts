@@ -8,8 +8,8 @@ export const MAX_IN_FLIGHT = 64;
 /** One user's queue; it changes no write by itself. */
 export class WriteQueue {
   readonly #writes: ReadonlyMap<number, PendingWrite>;
-  /** Operation ids, each with its number in `#writes`. */
-  readonly #inFlight = new Map<string, number>();
+  /** By operation id, as it was sent. */
+  readonly #inFlight = new Map<string, PendingWrite>();
   /** Number -> the revision at which its effect is in the list. */
   readonly #answered = new Map<number, number>();
 
@@ -33,7 +33,7 @@ export class WriteQueue {
       const mustWait = busy.has(content_id) || this.#inFlight.has(operation_id);
       busy.add(content_id);
       if (mustWait) continue;
-      this.#inFlight.set(operation_id, number);
+      this.#inFlight.set(operation_id, write);
       taken.push(write);
     }
     return taken;
@@ -41,8 +41,13 @@ export class WriteQueue {
 
   /** The write of this id, if it waits for its answer. */
   inFlight(operationId: string | number | undefined): PendingWrite | undefined {
-    const number = typeof operationId === "string" ? this.#inFlight.get(operationId) : undefined;
-    return number === undefined ? undefined : this.#writes.get(number);
+    const sent = typeof operationId === "string" ? this.#inFlight.get(operationId) : undefined;
+    return sent && this.#writes.get(sent.number);
+  }
+
+  /** Whether a write in flight has the stamp with which it was sent. */
+  isAsSent({ operation_id, timestamp }: PendingWrite): boolean {
+    return this.#inFlight.get(operation_id)?.timestamp === timestamp;
   }
 
   /** Whether a write is still to be sent. */

@@ -45,6 +45,7 @@ class Connector:
         """What the attempt or connection under way asks for."""
         self._put = put
         self._timers = timers
+        self._now_ms = now_ms
         self._tokens = Tokens(lists.user_id, put, self._timers, now_ms)
         self._transports = Transports(put, self._timers, now_ms)
         self._silence = Silence(put, self._timers)
@@ -144,7 +145,7 @@ class Connector:
         """It is open, or the next poll is answered."""
         if self._exchange is not None:
             return
-        self._exchange = Exchange(self._lists, self._followed, self._put, self._timers)
+        self._exchange = Exchange(self._lists, self._followed, self._put, self._timers, self._now_ms)
         self._silence.begin(can_ask=self._is_websocket, has_asked=not self._is_websocket)
         self._put(Emit(events.Connected()))
 

@@ -50,15 +50,22 @@ class Exchange:
     Args:
         lists: the user's collections.
         followed: those that the connection was opened for.
+        now_ms: the wall clock.
     """
 
     def __init__(
-        self, lists: UserLists, followed: Sequence[AnyCollection], put: Callable[[Output], None], timers: Timers
+        self,
+        lists: UserLists,
+        followed: Sequence[AnyCollection],
+        put: Callable[[Output], None],
+        timers: Timers,
+        now_ms: Callable[[], int],
     ) -> None:
         self._lists = lists
         self._follows = {collection.name: Follow(collection) for collection in followed}
         self._put = put
         self._timers = timers
+        self._now_ms = now_ms
         self._is_paused = False
         self.is_live = False
         """Whether all of them are up to date."""
@@ -194,13 +201,15 @@ class Exchange:
         if error.code == "not_found" and write.operation != "update":  # to be removed: that is what the user wants
             self._acknowledge(Ack("not_found", id=error.id))
             return
+        is_as_sent = self._lists.queue.is_as_sent(write)
         self._lists.queue.release(write.operation_id)
         if error.code == "try_again_later":
             self._is_paused = True
             after_ms = RETRY_MS if error.retry_after_ms is None else error.retry_after_ms
             self._timers.start(Timer.RETRY, after_ms)
         elif error.field == "timestamp" and not write.is_unstamped:
-            self._lists.unstamp(write)
+            if is_as_sent:  # else it is to be sent with another stamp anyhow
+                self._lists.stamp_again(write, self._now_ms())
         elif _has_no_room_for_tag(error) and write.tag is not None:
             self._lists.retag(write)
         else:

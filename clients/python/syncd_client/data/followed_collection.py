@@ -1,11 +1,12 @@
 """What every collection of a user has on this device, list or registers: up to where it is known, and what is known."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from msgspec import structs
 
+from syncd_client.data.hlc import Timestamp
 from syncd_client.data.snapshot_pieces import SnapshotPieces
 from syncd_client.data.snapshots import Snapshot
 from syncd_client.data.user_state import ConfirmedItem, ListHead
@@ -55,6 +56,11 @@ class FollowedCollection(ABC, Generic[U, V, T]):
         if self._items is None:
             self._items = self._view()
         return self._items
+
+    @property
+    def stamps(self) -> Iterator[Timestamp]:
+        """Of all that is confirmed."""
+        return (item.timestamp for item in self._confirmed.values())
 
     def look_again(self) -> None:
         """Note that the collection may look different now."""

@@ -10,7 +10,7 @@ from syncd_client.data.collection import Collection
 from syncd_client.data.collection_names import DEVICES, PROGRESS, WATCHLIST, collection_of_list, list_in
 from syncd_client.data.device_registers import DeviceRegisters
 from syncd_client.data.followed_collection import AnyCollection
-from syncd_client.data.hlc import Timestamp, follow, tick
+from syncd_client.data.hlc import NEVER, Timestamp, follow, tick
 from syncd_client.data.item_fields import check_data, check_position
 from syncd_client.data.messages import Action, WatchlistUpdate
 from syncd_client.data.progress_registers import ProgressRegisters
@@ -40,6 +40,8 @@ class UserLists:
         self.queue = WriteQueue(state.queue)
         self._head = head = state.head
         """Up to date in what is not a single list's."""
+        self._seen = NEVER
+        """The greatest stamp of the service in this run."""
         self._saved_head = None if stored is None else head
         self._changes = Changes(head=head)
         items: dict[str, list[ConfirmedItem]] = {}
@@ -94,8 +96,7 @@ class UserLists:
             return None
         changes.head = self._saved_head = head
         self._changes = Changes(head=head)
-        collections: tuple[AnyCollection, ...] = (self.watchlist, *self._lists.values(), self.progress, self.devices)
-        for collection in collections:
+        for collection in self._kept:
             changes.items |= collection.unsaved
             collection.unsaved = {}
         return changes
@@ -177,14 +178,39 @@ class UserLists:
 
         ``is_superseded``: it was no use, and ``timestamp`` is that of a later word.
         """
-        self._follow_clock(timestamp)
+        self._follow_clock(timestamp if write.is_unstamped else max(timestamp, write.timestamp))
         self.queue.answer(write.operation_id, revision or 0)
         if timestamp > write.timestamp and not is_superseded:
             self._unstamp_behind(write, timestamp)
         self._settle(self._named(write.collection))
 
-    def unstamp(self, write: PendingWrite) -> None:
-        """Leave the stamp to the service."""
+    def stamp_again(self, write: PendingWrite, now_ms: int) -> None:
+        """Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+
+        If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what
+        is known without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+        """
+        if now_ms < write.timestamp.physical:
+            clock, ahead = self._without_stamps_from(write)
+            if tick(clock, now_ms, self._head.replica).physical < write.timestamp.physical:
+                for each in ahead:
+                    clock = tick(clock, now_ms, self._head.replica)
+                    self._put(structs.replace(each, timestamp=clock))
+                    self._show_again(self._named(each.collection))
+                self._head = structs.replace(self._head, clock=clock)
+                return
+        self._unstamp(write)
+
+    def _without_stamps_from(self, write: PendingWrite) -> tuple[Timestamp, list[PendingWrite]]:
+        """Return our clock as it is without the stamps of ``write`` and those behind it in the queue; and these."""
+        queue = list(self.queue)
+        place = queue.index(write)
+        stamps = [self._seen, *(each.timestamp for each in queue[:place])]
+        for collection in self._kept:
+            stamps += collection.stamps
+        return max(stamps), queue[place:]
+
+    def _unstamp(self, write: PendingWrite) -> None:
         self._put(structs.replace(write, is_unstamped=True))
 
     def retag(self, write: PendingWrite) -> None:
@@ -228,6 +254,11 @@ class UserLists:
 
     # Within
 
+    @property
+    def _kept(self) -> tuple[AnyCollection, ...]:
+        """All of which something is stored."""
+        return self.watchlist, *self._lists.values(), self.progress, self.devices
+
     def _named(self, collection: str) -> AnyCollection:
         match collection:
             case self.progress.name:
@@ -270,9 +301,10 @@ class UserLists:
         of_content = [each for each in self.queue.of(write.collection) if each.content_id == write.content_id]
         for each in of_content[of_content.index(write) + 1 :]:
             if each.timestamp <= timestamp:
-                self.unstamp(each)
+                self._unstamp(each)
 
     def _follow_clock(self, timestamp: Timestamp) -> None:
+        self._seen = follow(self._seen, timestamp)
         clock = follow(self._head.clock, timestamp)
         if clock is not self._head.clock:
             self._head = structs.replace(self._head, clock=clock)

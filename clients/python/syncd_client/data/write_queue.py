@@ -15,8 +15,8 @@ class WriteQueue:
         self._writes = {write.operation_id: write for write in writes}
         self._collections = {write.operation_id: write.collection for write in self}
         """By operation id: asked for so often that it is kept."""
-        self._in_flight: dict[str, tuple[str, str]] = {}
-        """By operation id, the collection and the content."""
+        self._in_flight: dict[str, PendingWrite] = {}
+        """By operation id, as it was sent."""
         self._answered: dict[str, int] = {}
         """Operation id -> the revision at which its effect is in the list."""
 
@@ -58,7 +58,7 @@ class WriteQueue:
 
         One write per content of a collection at a time, so that the order holds even when one has to be repeated.
         """
-        busy = set(self._in_flight.values())
+        busy = {(self._collections[each], write.content_id) for each, write in self._in_flight.items()}
         taken: list[PendingWrite] = []
         for operation_id, write in self._writes.items():
             if len(self._in_flight) >= MAX_IN_FLIGHT:
@@ -67,13 +67,17 @@ class WriteQueue:
             if operation_id in self._in_flight or operation_id in self._answered or item in busy:
                 continue
             busy.add(item)
-            self._in_flight[operation_id] = item
+            self._in_flight[operation_id] = write
             taken.append(write)
         return taken
 
     def in_flight(self, operation_id: str | int | None) -> PendingWrite | None:
         """Return the write of this id if it waits for its answer."""
         return self._writes[str(operation_id)] if operation_id in self._in_flight else None
+
+    def is_as_sent(self, write: PendingWrite) -> bool:
+        """Return whether a write in flight has the stamp with which it was sent."""
+        return self._in_flight[write.operation_id].timestamp == write.timestamp
 
     def release(self, operation_id: str) -> None:
         """Count a write as not in flight: it was answered, or may be sent again."""
