@@ -276,9 +276,7 @@ def answer_to(message_id: str | int | None, outcome: Outcome, collection: str = 
         return Error(id=message_id, code="not_found", field="content_id", message=f"it is not in the {where}")
     update = outcome.update
     if update is None:
-        register = outcome.register
-        timestamp = None if register is None else register.timestamp
-        return Ack(id=message_id, status=outcome.status, revision=outcome.revision, timestamp=timestamp)
+        return Ack(id=message_id, status=outcome.status, revision=outcome.revision, timestamp=outcome.timestamp)
     return Ack(
         id=message_id,
         status=outcome.status,

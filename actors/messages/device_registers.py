@@ -14,7 +14,8 @@ from actors.messages.registers import RegisterChange, RegisterUpdate, Values
 from actors.messages.sync import DeviceUpdate
 from crdt.hlc import HLCTimestamp
 
-MEMBERS: Final = ("known", *DeviceFields.__struct_fields__)
+KNOWN: Final = "known"
+MEMBERS: Final = (KNOWN, *DeviceFields.__struct_fields__)
 """``known`` is true of each that has a value: a device that says nothing of itself is known, too."""
 
 
@@ -71,7 +72,7 @@ def description(device_id: str, fields: DeviceFields) -> RegisterChange:
 
 def fields_of(values: Values) -> dict[str, Any]:
     """Return what is said in the value of a device, by the names that it has in every message."""
-    return {name: value for name, value in values.items() if name != "known"}
+    return {name: value for name, value in values.items() if name != KNOWN}
 
 
 def state_of(_values: Values) -> str:
@@ -137,4 +138,4 @@ def time_text(time_ms: int) -> str:
 
 
 def _known(fields: DeviceFields) -> dict[str, Any]:
-    return {"known": True, **fields.said()}
+    return {KNOWN: True, **fields.said()}

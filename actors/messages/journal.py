@@ -87,18 +87,19 @@ Quota = Literal[
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The answer to one operation.
 
-    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was written. Of
-    a register there is ``register`` in its place, which says what is there now: also when the operation was superseded.
-    ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed. ``begins_list``,
-    then, says that there was no such list before.
-    ``reason`` says in one sentence why an operation was refused, ``field`` which part of it is to blame,
-    ``retry_after_s`` that the same may succeed later, and ``quota`` which bound was met. Of an add that was taken,
-    ``quota`` says that the oldest tags had to go for it.
+    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was
+    written. Of a register there is ``register`` in its place, which says what is there now: also when the operation
+    was superseded. ``own_stamp`` is that of a word that holds where ``register`` has a later one, of what it did
+    not say. ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
+    ``begins_list``, then, says that there was no such list before. ``reason`` says in one sentence why an operation
+    was refused, ``field`` which part of it is to blame, ``retry_after_s`` that the same may succeed later, and
+    ``quota`` which bound was met. Of an add that was taken, ``quota`` says that the oldest tags had to go for it.
     """
 
     status: Status
     update: Update | None = None
     register: RegisterUpdate | None = None
+    own_stamp: HLCTimestamp | None = None
     forgotten: tuple[RegisterUpdate, ...] = ()
     """What had to go for it, at the revisions before, if it is new."""
     is_new: bool = False
@@ -116,8 +117,12 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def revision(self) -> int | None:
         """Of its update."""
-        shown = self.shown
-        return None if shown is None else shown.revision
+        return None if (shown := self.shown) is None else shown.revision
+
+    @property
+    def timestamp(self) -> HLCTimestamp | None:
+        """Of its update; of a word on a register its own if it holds, else that of the later one."""
+        return self.own_stamp or (None if (shown := self.shown) is None else shown.timestamp)
 
     @property
     def shown(self) -> AnyUpdate | None:
@@ -127,9 +132,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def news(self) -> tuple[AnyUpdate, ...]:
         """The updates that it has added to the history, in order."""
-        if not self.is_new or self.shown is None:
-            return ()
-        return (*self.forgotten, self.shown)
+        return (*self.forgotten, self.shown) if self.is_new and self.shown is not None else ()
 
 
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
@@ -217,8 +220,7 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     head: int
     """Where the line stands."""
     updates: tuple[bytes, ...]
-    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: no object is made of what only
-    passes through."""
+    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: it only passes through."""
     revisions: tuple[int, ...] | None = None
     """Theirs, of registers, whose history keeps each key's newest: those before ``revision`` that are missing were
     superseded. ``None``: they are consecutive, and end with ``revision``."""

@@ -204,7 +204,7 @@ def _rows(journal: RegisterJournal, now_ms: int) -> Iterator[Row]:
 
 
 def _answer_row(line: str, operation_id: str, answer: RegisterAnswer, now_ms: int) -> Row:
-    outcome, update = answer.outcome, answer.outcome.register
+    outcome, update, stamp = answer.outcome, answer.outcome.register, answer.outcome.timestamp
     return (
         line,
         operation_id,
@@ -215,8 +215,8 @@ def _answer_row(line: str, operation_id: str, answer: RegisterAnswer, now_ms: in
         outcome.field,
         update and update.revision,
         None,
-        update and update.timestamp.pack(),
-        update and update.timestamp.node,
+        stamp and stamp.pack(),
+        stamp and stamp.node,
         update and update.device_id,
         now_ms,
         _encode(update.values).decode() if update else None,

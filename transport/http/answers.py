@@ -233,7 +233,6 @@ def write_response(change: Change, outcome: Outcome) -> WriteResponse:
 
 def register_response(operation: ProgressOperation | DeviceOperation, outcome: Outcome) -> WriteResponse:
     """Return the answer for ``outcome``, in a bulk."""
-    update = outcome.register
     return WriteResponse(
         success=outcome.status not in (Status.REFUSED, Status.NOT_FOUND),
         operation=operation.operation,
@@ -241,8 +240,8 @@ def register_response(operation: ProgressOperation | DeviceOperation, outcome: O
         content_id=operation.content_id if isinstance(operation, ProgressOperation) else None,
         device_id=operation.device_id if isinstance(operation, DeviceOperation) else None,
         status=outcome.status,
-        timestamp=update.timestamp if update else None,
-        revision=update.revision if update else None,
+        timestamp=outcome.timestamp,
+        revision=outcome.revision,
         detail=outcome.reason,
         code=QUOTA_EXCEEDED if outcome.exceeds_quota else None,
         field=outcome.field,
@@ -260,7 +259,7 @@ def progress_response(outcome: Outcome) -> ProgressResponse:
         status=outcome.status,
         position_seconds=values.get("position", 0),
         completion_percent=percent_of(values),
-        timestamp=update.timestamp,
+        timestamp=outcome.timestamp or update.timestamp,
         revision=update.revision,
         watched=is_watched(values),
     )

@@ -3,11 +3,11 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 
 import pytest
-from syncd_client import Client, Command, NotSignedInError, RequestFailedError, State, sync
+from syncd_client import Client, Command, Confirmed, Event, NotSignedInError, RequestFailedError, State, sync
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import ServerConnection, serve
 
@@ -77,6 +77,16 @@ def test_what_a_device_is_and_whether_it_is_online_is_shown_and_changed(url: str
         assert [device.is_online for device in devices.items] == [None]
 
 
+async def until_two(events: AsyncIterator[Event]) -> AsyncIterator[Confirmed]:
+    """Yield the first two answers."""
+    count = 0
+    while count < 2:
+        event = await anext(events)
+        if isinstance(event, Confirmed):
+            count += 1
+            yield event
+
+
 async def test_mistakes_are_told_before_anything_changes() -> None:
     async with Client("http://127.0.0.1:1") as client:
         with pytest.raises(NotSignedInError):
@@ -129,3 +139,33 @@ async def test_on_a_daemon_a_device_names_itself_another_renames_it_sees_it_come
         with pytest.raises(RequestFailedError) as unknown:
             await phone.send("tv", "play")
         assert unknown.value.status == 404
+
+
+@pytest.mark.integration
+async def test_what_a_device_said_before_its_first_connection_is_answered_as_it_is(
+    daemon: DaemonProcess, user: str
+) -> None:
+    async with Client(daemon.url) as tv, Client(daemon.url) as same, Client(daemon.url) as phone:
+        events = tv.events()
+        tv.sign_in(user, lambda: token(user, "tv"))
+        tv.disconnect()
+        tv.devices.update("tv", device_type="tv")
+        tv.devices.update("tv", device_name="TV")
+        assert phone.devices.items == same.devices.items == ()
+        same.sign_in(user, lambda: token(user, "tv"))
+        async with asyncio.timeout(TIMEOUT_S):
+            await same.wait_until(lambda: same.devices.get("tv") is not None)  # by a connection's word
+            phone.sign_in(user, lambda: token(user, "phone"))
+            await phone.wait_until(lambda: phone.devices.get("tv") is not None)
+            phone.devices.update("tv", device_name="Bedroom")
+            await phone.wait_until(lambda: phone.queued == 0)
+            tv.connect()
+            answers = [event async for event in until_two(events)]
+            await tv.wait_until(lambda: tv.queued == 0)
+        assert [(answer.operation, answer.status) for answer in answers] == [
+            ("update", "updated"),
+            ("update", "superseded"),
+        ]
+        shown = tv.devices.get("tv")
+        assert shown is not None
+        assert (shown.device_type, shown.device_name) == ("tv", "Bedroom"), "a later word holds"

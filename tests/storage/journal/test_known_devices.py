@@ -82,6 +82,18 @@ def test_an_author_who_stamps_has_the_later_word_though_it_is_the_same(knowing: 
     assert result(knowing.write(stamped(description("tv", LOUD), later - 1), by="pc")) == (Status.SUPERSEDED, 2, False)
 
 
+def test_what_a_device_said_before_it_came_is_answered_with_its_own_stamp_each_time(
+    knowing: Knowing, wall_clock: WallClock
+) -> None:
+    earlier = wall_clock.now_ms - 1_000
+    knowing.say("tv")  # as its connection does
+    change = structs.replace(stamped(description("tv", NAMED), earlier), operation_id="a")
+    for revision, is_new in ((2, True), (2, False)):
+        outcome = knowing.write(change, by="tv")
+        assert result(outcome) == (Status.UPDATED, revision, is_new)
+        assert outcome.timestamp == change.timestamp
+
+
 def test_a_device_is_forgotten_and_only_it_brings_itself_back(knowing: Knowing, presence: SqlPresenceStore) -> None:
     knowing.say("tv", NAMED)
     outcome = knowing.forget("tv", by="phone")

@@ -138,6 +138,13 @@ def _of_devices(at: int, author: str, change: RegisterChange) -> RegisterOperati
     return RegisterOperation(line=DEVICES_LINE, device_id=author, change=change, timestamp=stamp)
 
 
+def named(at: int, device: str, *, operation_id: str | None = None, **fields: str) -> RegisterOperation:
+    """Return what ``device`` has said of itself at second ``at``."""
+    return _of_devices(
+        at, device, RegisterChange(key=device, says={"known": True, **fields}, operation_id=operation_id)
+    )
+
+
 def journal_with_devices(*devices: str) -> RegisterJournal:
     """Return a journal that holds as many devices as it may, any of which may go for another, the first first."""
     journal = RegisterJournal(DEVICES_LINE, KINDS[DEVICES], NO_HEAD, Bounds(devices_per_user=len(devices)))
@@ -173,6 +180,32 @@ def test_a_device_that_is_not_known_is_not_remembered_as_removed_even_by_its_own
     head = journal.new_head
     assert journal.apply(forget(201, "phone", by="phone")).status is Status.NOT_FOUND
     assert (journal.new_head, set(journal.changed)) == (head, {"tv"})
+
+
+def test_what_a_device_said_before_it_was_known_is_as_it_said() -> None:
+    journal = journal_with_devices("tv")
+    name, kind = named(90, "tv", device_name="TV"), named(91, "tv", device_type="tv", operation_id="a")
+    outcomes = [journal.apply(name), journal.apply(kind), journal.apply(kind)]
+    assert [(one.status, one.timestamp, one.is_new) for one in outcomes] == [
+        (Status.UPDATED, name.timestamp, True),
+        (Status.UPDATED, kind.timestamp, True),
+        (Status.UPDATED, kind.timestamp, False),
+    ], "and not under the stamp of its connection: what its author stamps between them is later"
+    assert value(outcomes[1]) == {"known": True, "device_name": "TV", "device_type": "tv"}
+    assert outcomes[1].register is not None
+    assert outcomes[1].register.timestamp == known(101, "tv").timestamp, "devices are shown the latest word"
+
+
+def test_a_later_word_on_a_field_or_that_a_device_is_forgotten_supersedes() -> None:
+    journal = journal_with_devices("tv")
+    later = named(200, "tv", device_name="Bedroom")
+    journal.apply(later)
+    partly = journal.apply(named(150, "tv", device_name="TV", platform="webos"))
+    assert (partly.status, partly.timestamp, partly.is_new) == (Status.SUPERSEDED, later.timestamp, True)
+    assert value(partly) == {"known": True, "device_name": "Bedroom", "platform": "webos"}
+    journal.apply(forget(300, "tv", by="tv"))
+    assert journal.apply(named(250, "tv", device_type="tv")).status is Status.SUPERSEDED
+    assert not journal.has("tv")
 
 
 WORDS = st.builds(
