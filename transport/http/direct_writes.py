@@ -139,12 +139,13 @@ class DirectWrites:
     """
 
     def __init__(self, routes: Mapping[str, WriteRoute], cors: Cors = NO_CORS) -> None:
-        self._routes = {path.encode(): route for path, route in routes.items()}
+        self._routes = {path.encode(): route for path, route in routes.items() if not path.endswith("*")}
+        self._above = {path[:-1].encode(): route for path, route in routes.items() if path.endswith("*")}
         self._cors = cors
 
     def __contains__(self, url: bytes) -> bool:
         """Return whether a POST to ``url`` is a write."""
-        return url in self._routes or url[: url.rfind(b"/")] + b"/*" in self._routes
+        return url in self._routes or url[: url.rfind(b"/") + 1] in self._above
 
     def begin(
         self, url: bytes, lines: Sequence[Field], connection: Connection, *, keep_alive: bool
@@ -170,9 +171,9 @@ class DirectWrites:
 
     def _route_above(self, url: bytes) -> WriteRoute | None:
         """Return the route at a path with any last segment; ``None``: not with this one."""
-        start, _, last = url.rpartition(b"/")
+        at = url.rfind(b"/") + 1
         try:
-            return self._routes[start + b"/*"].of(last.decode("latin-1"))
+            return self._above[url[:at]].of(url[at:].decode("latin-1"))
         except Problem:
             return None
 

@@ -27,6 +27,7 @@ from transport.http.protocol import HttpProtocol
 from transport.http.request_limits import MAX_PIPELINED, RequestLimits
 
 OPERATIONS = "/api/v1/sync/operations"
+LISTS = "/api/v1/sync/lists"
 PAGE = "https://tv.example"
 AUTHORIZED = f"Authorization: Bearer {token()}\r\n"
 GET = b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n"
@@ -125,6 +126,9 @@ REQUESTS: dict[str, Callable[[str], bytes]] = {
     ),
     "bulk-of-nothing": lambda way: post(bulk(), path=OPERATIONS, way=way),
     "bulk-of-nonsense": lambda way: post(bulk(1, None, "x"), path=OPERATIONS, way=way),
+    "to-a-list": lambda way: post(write(), path=f"{LISTS}/holiday", way=way),
+    "to-no-list": lambda way: post(write(), path=f"{LISTS}/a.b", way=way),
+    "to-the-star-of-its-route": lambda way: post(write(), path=f"{LISTS}/*", way=way),
     "large-bulk": lambda way: post(bulk(*[{"x": "y" * 200}] * 400), path=OPERATIONS, way=way),
     "h2c": lambda way: post(
         write(), AUTHORIZED + "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n", way=way
