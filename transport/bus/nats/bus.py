@@ -103,16 +103,19 @@ class NatsBus:
         await self._publish(CONTROL_CHANNEL, payload)
 
     async def _publish(self, subject: str, payload: bytes) -> None:
-        if self._client is None:
+        client = self._client
+        if client is None:
             raise BusUnavailable(self._failure)
         try:
             # The client waits while its buffers are full, which they are when the server does not read.
             async with asyncio.timeout(self._settings.request_timeout_s):
-                await self._client.publish(subject, payload)
+                await client.publish(subject, payload)
         except nats.errors.MaxPayloadError:
             raise MessageRefused(f"the message takes {len(payload)} bytes, the server accepts fewer") from None
         except (nats.errors.Error, OSError) as error:  # a TimeoutError among them
             raise BusUnavailable(_text_of(error)) from None
+        if self._client is not client:  # it returns, too, when it was cancelled while it waited
+            raise BusUnavailable("the connection was lost")
         confirmation: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         self._unconfirmed.append(confirmation)
         self._has_work.set()

@@ -144,6 +144,21 @@ async def test_a_server_that_stops_reading_holds_nobody_up(nats_engine: Any, pip
     assert await other_inbox.message() == ("u1", 2)
 
 
+async def test_what_waited_for_a_connection_until_it_was_lost_is_not_confirmed_by_the_next_one(
+    nats_engine: Any, pipe: Any
+) -> None:
+    pipe.target = nats_engine.port
+    bus, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", request_timeout_s=1)
+    pipe.freeze()
+    first = asyncio.create_task(bus.publish("u1", b"1"))  # the connection is lost when this one has waited
+    await asyncio.sleep(0.5)
+    later = (bus.publish("u1", b"x" * 1_000_000) for _ in range(20))  # more than the sockets' buffers hold
+    for outcome in await asyncio.gather(first, *later, return_exceptions=True):
+        assert isinstance(outcome, BusUnavailable)
+    await inbox.gap()
+    await bus.publish("u1", b"2")
+
+
 async def test_a_server_that_falls_silent_is_found_by_pings(nats_engine: Any, pipe: Any) -> None:
     pipe.target = nats_engine.port
     _, inbox = await nats_engine.node(url=f"nats://127.0.0.1:{pipe.port}", ping_interval_s=0.05)
