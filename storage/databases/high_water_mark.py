@@ -140,7 +140,7 @@ class HighWaterMark:
             return msgspec.json.decode(line, type=Mark) if line else None
         except FileNotFoundError:
             return None
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             logger.warning("%s cannot be read, and says nothing of the journal: %s", self._file, error)
             return None
 

@@ -174,7 +174,9 @@ def test_an_epoch_that_is_renewed_under_an_open_journal_is_taken(
     assert journal.commit([author.add("dracula")])[0].revision == 2
 
 
-@pytest.mark.parametrize("content", [b"", b'{"epoch":"e"', b"\0" * 80, b"\xff\n"])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"epoch":"e"', b"\0" * 80, b"\xff\n", b'{"epoch":"\xff","user_id":"ann","revision":3}\n']
+)
 def test_a_mark_that_a_power_failure_has_left_says_nothing_and_the_log_says_so(
     journal: SqlJournalStore,
     open_journal: OpenJournal,
