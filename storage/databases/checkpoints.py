@@ -32,7 +32,7 @@ class Checkpoints:
         self._connect = connect
         self._connection: sqlite3.Connection | None = None
         self._thread: Thread | None = None
-        self._failure: sqlite3.Error | None = None
+        self._failure: sqlite3.Error | RuntimeError | None = None
 
     def begin(self) -> None:
         """Begin one, unless one is under way. Tells the log why the one before failed."""
@@ -41,8 +41,13 @@ class Checkpoints:
         if self._failure is not None:
             logger.warning("sqlite: a checkpoint failed, and commits do its work: %s", self._failure)
             self._failure = None
-        self._thread = Thread(target=self._run, name="checkpoint", daemon=True)
-        self._thread.start()
+        thread = Thread(target=self._run, name="checkpoint", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:  # the system has no thread left for us
+            self._failure = error
+        else:
+            self._thread = thread
 
     def close(self) -> None:
         """Wait for the one under way, and close the connection."""

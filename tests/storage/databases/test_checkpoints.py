@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -96,6 +97,25 @@ def test_why_a_checkpoint_failed_is_told_once_and_the_next_is_tried(
             logging.WARNING,
             "sqlite: a checkpoint failed, and commits do its work: Cannot operate on a closed database.",
         )
+    ]
+
+
+def test_where_no_thread_can_be_begun_commits_go_on_and_the_next_checkpoint_is_tried(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    checkpoints = Checkpoints(lambda: sqlite3.connect(file, check_same_thread=False))
+    usual = threading.stack_size(1 << 48)  # more than there are addresses
+    try:
+        checkpoints.begin()
+    finally:
+        threading.stack_size(usual)
+    checkpoints.close()
+    assert not file.exists()
+    checkpoints.begin()
+    checkpoints.close()
+    assert file.exists()
+    assert [record.getMessage() for record in caplog.records] == [
+        "sqlite: a checkpoint failed, and commits do its work: can't start new thread"
     ]
 
 
