@@ -242,6 +242,16 @@ async def test_a_message_that_is_not_allowed_ends_the_connection(
     await service.next_left()
 
 
+async def test_a_binary_message_among_others_ends_the_connection_behind_what_came_before_it(service: Service) -> None:
+    reader, writer = await service.open_raw()
+    writer.write(masked(0x81, b'{"type":"ping"}') + masked(0x82, b"binary") + masked(0x81, b'{"type":"ping"}'))
+    pong, close = [received async for received in read_frames(reader)]
+    assert pong.data == b'{"type":"pong"}'
+    assert struct.unpack("!H", close.data[:2]) == (4502,)
+    writer.close()
+    await service.next_left()
+
+
 async def test_a_large_message_is_refused_while_it_is_still_being_sent(service: Service) -> None:
     reader, writer = await service.open_raw()
     length = 50 << 20
@@ -420,13 +430,15 @@ async def test_a_device_that_answers_pings_stays(start: Start) -> None:
 
 async def test_a_connection_ends_with_its_token_unless_it_is_renewed(start: Start) -> None:
     clock = Clock()
-    service = await start(clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=6_000)
+    service = await start(clock=clock, heartbeat_interval_s=0.01, heartbeat_timeout_s=60_000)
     async with service.connect(ttl_s=600) as ends, service.connect(ttl_s=600) as lasts:
         renewed = await say(lasts, type="authenticate", token=mint(SECRET, "ann", "tv", 6_000), id="r")
         assert (renewed["type"], renewed["id"]) == ("authenticated", "r")
         clock.ahead_s = 600
         assert await closed(ends) == 4500
         assert await say(lasts, type="ping") == {"type": "pong"}
+        clock.ahead_s = 6_000
+        assert await closed(lasts) == 4500
 
 
 async def test_a_bad_token_is_refused_and_anothers_ends_the_connection(service: Service) -> None:
@@ -526,6 +538,40 @@ async def test_a_renewal_that_nobody_can_judge_now_may_be_tried_again_and_the_ol
         assert (renewed["type"], renewed["id"]) == ("authenticated", "s")
 
 
+async def test_one_renewal_waits_for_the_issuers_keys_and_another_beside_it_is_refused(start: Start) -> None:
+    keys = LateKeys(shared_secret(SECRET))
+    keys.answered.set()
+    service = await start(keys=keys)
+    async with service.connect() as client:
+        keys.asked.clear()
+        keys.answered.clear()
+        token = mint(SECRET[::-1], "ann", "tv", 600)
+        await client.send(msgspec.json.encode({"type": "authenticate", "token": token, "id": "r"}).decode())
+        await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
+        beside = await say(client, type="authenticate", token=token, id="s")
+        assert (beside["code"], beside["id"]) == ("unauthorized", "s")
+        keys.answered.set()  # and the token's key is not among them
+        waited = await hear(client)
+        assert (waited["code"], waited["id"]) == ("unauthorized", "r")
+        keys.found = shared_secret(SECRET[::-1])
+        renewed = await say(client, type="authenticate", token=token, id="t")
+        assert (renewed["type"], renewed["id"]) == ("authenticated", "t")
+
+
+async def test_a_handshake_that_has_waited_for_the_issuers_keys_is_refused_if_a_limit_is_reached(serve: Serve) -> None:
+    watchlist, keys = LoneWatchlist(), LateKeys(shared_secret(SECRET))
+    deps = structs.replace(make_deps(watchlist, keys), quotas=Quotas(Limits(max_connections_per_user=1)))
+    service = Service(await serve(partial(DeviceProtocol, deps)), watchlist)
+    handshakes = [await service.ask_raw() for _ in range(2)]
+    await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
+    keys.answered.set()
+    answers = [await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), TIMEOUT_S) for reader, _ in handshakes]
+    assert sorted(answer.split()[1] for answer in answers) == [b"101", b"429"]
+    for _, writer in handshakes:
+        writer.close()
+    await service.next_left()
+
+
 async def test_what_a_device_says_before_the_issuers_keys_are_there_is_read_after_its_handshake(start: Start) -> None:
     keys = LateKeys()
     service = await start(keys=keys)
@@ -565,6 +611,22 @@ async def test_a_stopping_server_lets_nobody_in_whose_issuers_keys_are_still_fet
     await asyncio.wait_for(serving, TIMEOUT_S)
     writer.close()
     assert watchlist.joined.empty()
+
+
+async def test_a_handshake_whose_keys_come_as_its_server_stops_is_counted_by_nobody() -> None:
+    watchlist, keys = LoneWatchlist(), LateKeys(shared_secret(SECRET))
+    deps = structs.replace(make_deps(watchlist, keys), quotas=Quotas(Limits(max_connections=1)))
+    server, serving, port = start_stoppable(deps)
+    _, writer = await Service(port, watchlist).ask_raw()
+    await asyncio.wait_for(keys.asked.wait(), TIMEOUT_S)
+    (connection,) = server.server_state.connections
+    keys.answered.set()
+    connection.shutdown()
+    server.should_exit = True
+    await asyncio.wait_for(serving, TIMEOUT_S)
+    writer.close()
+    assert watchlist.joined.empty()
+    deps.quotas.connect("ann")  # there is room
 
 
 async def test_a_stopping_server_says_goodbye_and_waits_for_its_devices() -> None:

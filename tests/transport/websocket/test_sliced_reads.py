@@ -1,6 +1,7 @@
 """Sockets are read a few in each turn of the loop, whichever loop it is, and nothing is read of what has ended."""
 
 import asyncio
+import gc
 import os
 import socket
 import struct
@@ -9,6 +10,7 @@ from contextlib import asynccontextmanager
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
+from weakref import ref
 
 import pytest
 from websockets.http11 import Request
@@ -238,8 +240,8 @@ async def until(is_so: Callable[[], object]) -> None:
             await asyncio.sleep(0.01)
 
 
-def masked(payload: bytes) -> bytes:
-    return bytes((0x81, 0x80 | len(payload))) + bytes(4) + payload
+def masked(payload: bytes, first: int = 0x81) -> bytes:
+    return bytes((first, 0x80 | len(payload))) + bytes(4) + payload
 
 
 async def test_a_websocket_that_is_paused_reads_nothing_until_it_goes_on() -> None:
@@ -291,3 +293,43 @@ async def test_nothing_is_read_of_a_websocket_that_is_closing(monkeypatch: pytes
         echo._transport.close()
         monkeypatch.setattr(os, "read", lambda *_: pytest.fail("its descriptor may be another's by now"))
         echo.read_ready()
+
+
+async def test_a_websocket_that_is_closed_while_it_is_paused_reads_the_answer_to_its_close_frame(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "CLOSE_TIMEOUT_S", 2 * TIMEOUT_S)
+    async with open_websocket() as (echo, peer):
+        echo.pause_reading()
+        echo.close(1000, "")
+        close = await received(peer)
+        peer.send(masked(close[2:], 0x88))
+        assert await received(peer) == b""
+        peer.shutdown(socket.SHUT_WR)
+
+
+async def test_of_the_pings_of_a_peer_that_does_not_read_the_newest_is_answered_when_it_does() -> None:
+    async with open_websocket() as (echo, peer):
+        while not echo.is_congested():
+            echo.write(frame(b"x" * 60_000))
+            await asyncio.sleep(0)
+        for number in (b"1", b"2", b"3"):
+            unsent_bytes = echo.unsent_bytes()
+            peer.send(masked(number, 0x89) + masked(b"and a text"))
+            await until(lambda before=unsent_bytes: echo.unsent_bytes() > before)
+        read = bytearray()
+        while not read.endswith(b"\x8a\x013"):
+            read += await received(peer)
+        assert read.count(b"\x8a\x01") == 1
+        assert read.count(frame(b"and a text")) == 3
+
+
+async def test_a_websocket_that_has_ended_is_held_by_nobody_and_can_be_told_to_read() -> None:
+    async with open_websocket() as (echo, _):
+        gone = ref(echo)
+        echo._transport.abort()
+        await until(lambda: echo.state is CLOSED)
+        echo.resume_reading()
+        echo.pause_reading()
+    del echo
+    await until(lambda: gc.collect() >= 0 and gone() is None)
