@@ -145,8 +145,7 @@ class FrameReader:
         would be what its flood costs.
         """
         if code == TOO_FAST.code:
-            if not self._is_irregular:
-                self._fail(code, reason)
+            self._fail(code, reason)
         elif self.state is OPEN:
             rfc = self._open_rfc()
             rfc.send_close(code, reason)

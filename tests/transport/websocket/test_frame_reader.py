@@ -177,6 +177,38 @@ def test_after_our_close_frame_nothing_is_a_message_until_the_peer_closes_too() 
     assert reader.output() == [b""]
 
 
+@pytest.mark.parametrize(
+    ("frame", "at_once"),
+    [(text("x"), MAX_SIZE // 4), (masked(PING, b""), MAX_SIZE // 32), (masked(PONG, b""), MAX_SIZE // 32)],
+)
+def test_one_read_may_hold_so_many_frames_and_no_more(frame: bytes, at_once: int) -> None:
+    reader = FrameReader(MAX_SIZE)
+    for _ in range(2):
+        reader.feed(frame * at_once)
+        assert reader.frames == at_once
+        assert len(reader.output()) == (at_once if frame[0] & 0x0F == PING else 0)
+    reader.feed(frame * (at_once + 9))
+    assert close_code(reader.output()) == 4003
+    assert reader.frames == at_once + 1
+
+
+def test_fragments_count_as_frames_and_so_does_a_close_frame() -> None:
+    reader = FrameReader(MAX_SIZE)
+    reader.feed(masked(TEXT, b"x", fin=False) + masked(CONT, b"x") + text("x") + masked(CLOSE, b"")[:3])
+    assert reader.frames == 3
+    reader.feed(masked(CLOSE, b"")[3:])
+    assert reader.frames == 1
+    reader.feed(b"")
+    assert reader.frames == 0
+
+
+@pytest.mark.parametrize("size", [0, 125])
+def test_a_ping_of_every_size_that_is_allowed_is_answered_in_kind_and_messages_go_on(size: int) -> None:
+    reader = FrameReader(MAX_SIZE)
+    assert reader.feed(masked(PING, b"p" * size) + text("behind it")) == ["behind it"]
+    assert reader.output() == [bytes((0x8A, size)) + b"p" * size]
+
+
 def test_a_peer_that_sends_too_fast_is_not_heard_any_more_and_the_stream_ends() -> None:
     reader = FrameReader(MAX_SIZE)
     reader.close(TOO_FAST.code, TOO_FAST.reason)
