@@ -7,6 +7,7 @@ import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
@@ -308,6 +309,10 @@ async def test_a_websocket_that_is_closed_while_it_is_paused_reads_the_answer_to
         peer.shutdown(socket.SHUT_WR)
 
 
+def grows_beyond(echo: Echo, unsent_bytes: int) -> bool:
+    return echo.unsent_bytes() > unsent_bytes
+
+
 async def test_of_the_pings_of_a_peer_that_does_not_read_the_newest_is_answered_when_it_does() -> None:
     async with open_websocket() as (echo, peer):
         while not echo.is_congested():
@@ -316,7 +321,7 @@ async def test_of_the_pings_of_a_peer_that_does_not_read_the_newest_is_answered_
         for number in (b"1", b"2", b"3"):
             unsent_bytes = echo.unsent_bytes()
             peer.send(masked(number, 0x89) + masked(b"and a text"))
-            await until(lambda before=unsent_bytes: echo.unsent_bytes() > before)
+            await until(partial(grows_beyond, echo, unsent_bytes))
         read = bytearray()
         while not read.endswith(b"\x8a\x013"):
             read += await received(peer)
@@ -325,11 +330,13 @@ async def test_of_the_pings_of_a_peer_that_does_not_read_the_newest_is_answered_
 
 
 async def test_a_websocket_that_has_ended_is_held_by_nobody_and_can_be_told_to_read() -> None:
-    async with open_websocket() as (echo, _):
-        gone = ref(echo)
-        echo._transport.abort()
-        await until(lambda: echo.state is CLOSED)
-        echo.resume_reading()
-        echo.pause_reading()
-    del echo
+    async def ended() -> ref[Echo]:
+        async with open_websocket() as (echo, _):
+            echo._transport.abort()
+            await until(lambda: echo.state is CLOSED)
+            echo.resume_reading()
+            echo.pause_reading()
+            return ref(echo)
+
+    gone = await ended()
     await until(lambda: gc.collect() >= 0 and gone() is None)
