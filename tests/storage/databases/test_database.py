@@ -3,7 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from stat import S_IMODE
 
@@ -141,10 +141,12 @@ def test_a_write_may_wait_for_anothers_lock_more_briefly_than_the_next_does(data
         transaction.connection.execute("CREATE TABLE film (title TEXT)")
         transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
     lock = "UPDATE film SET title = 'Brazil'"
+    setting = "SHOW lock_timeout" if other.dialect.name == "postgresql" else "PRAGMA busy_timeout"
     with other.transaction(writing=True, waits_briefly=True) as brief:
         brief.connection.execute(lock)
+        ((timeout,),) = brief.connection.execute(setting).fetchall()
+        assert timeout in ("200ms", 200)
     with other.transaction(writing=True) as usual:
-        setting = "SHOW lock_timeout" if usual.dialect.name == "postgresql" else "PRAGMA busy_timeout"
         ((timeout,),) = usual.connection.execute(setting).fetchall()
         assert timeout in (f"{TIMEOUT_S:g}s", "1min", round(TIMEOUT_S * 1000))
     with holder.transaction(writing=True) as transaction:
@@ -154,6 +156,17 @@ def test_a_write_may_wait_for_anothers_lock_more_briefly_than_the_next_does(data
             waiting.connection.execute(lock)
     holder.close()
     other.close()
+
+
+def test_who_only_reads_is_refused_to_write_by_the_database_itself(database_url: str) -> None:
+    with closing(Database(database_url)) as writer, writer.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT)")
+    with closing(Database(database_url, is_read_only=True)) as reader:
+        for writing in (False, True):
+            with pytest.raises(StoreUnavailable, match=r"read-?only"), reader.transaction(writing=writing) as refused:
+                refused.connection.execute("INSERT INTO film VALUES ('Alien')")
+        with reader.transaction(writing=False) as reading:
+            assert reading.connection.execute("SELECT count(*) FROM film").fetchall() == [(0,)]
 
 
 def test_a_value_that_is_refused_is_no_outage(database_url: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -91,6 +92,14 @@ def test_a_url_may_set_libpqs_own_options(open_journal: OpenJournal, postgresql_
     with pytest.raises(StoreUnavailable, match="target_session_attrs") as refused:
         open_journal(postgresql_url + "&target_session_attrs=fast")
     assert "\n" not in str(refused.value)
+
+
+def test_a_url_may_set_otherwise_when_a_server_counts_as_gone_and_not_how_texts_travel(postgresql_url: str) -> None:
+    url = f"{postgresql_url}&keepalives_idle=60&client_encoding=LATIN1"
+    with closing(Database(url)) as database, database.transaction(writing=False) as transaction:
+        told = transaction.connection.info.get_parameters()
+        assert transaction.connection.execute("SHOW client_encoding").fetchall() == [("UTF8",)]
+    assert (told["keepalives_idle"], told["keepalives_interval"], told["tcp_user_timeout"]) == ("60", "2", "10000")
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

@@ -3,12 +3,14 @@
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from actors.errors import StoreUnavailable
 from actors.messages.journal import Status
+from storage.databases.database import Database
 from storage.journal.journal_store import SqlJournalStore
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
@@ -39,6 +41,24 @@ def assert_works(journal: SqlJournalStore, author: Author) -> None:
     assert journal.heads(["ann"])[0].revision == 1
     assert journal.commit([author.add("brazil")])[0].status is Status.ADDED
     assert journal.heads(["ann"])[0].revision == 2
+
+
+def test_each_commit_waits_for_the_disk_so_that_a_power_failure_takes_nothing_that_was_acknowledged(file: Path) -> None:
+    with closing(Database(f"sqlite:///{file}")) as database, database.transaction(writing=True) as transaction:
+        asked = [
+            transaction.connection.execute(f"PRAGMA {name}").fetchall() for name in ("journal_mode", "synchronous")
+        ]
+    assert asked == [[("wal",)], [(2,)]]  # https://www.sqlite.org/pragma.html#pragma_synchronous: 2 is FULL
+
+
+def test_a_file_that_is_to_be_there_is_missed_and_not_made(file: Path) -> None:
+    with (
+        closing(Database(f"sqlite:///{file}", makes_file=False)) as database,
+        pytest.raises(StoreUnavailable, match=rf"^sqlite: {file} was removed while in use"),
+        database.transaction(writing=False),
+    ):
+        pass
+    assert not file.parent.exists()
 
 
 @pytest.mark.parametrize("was_closed", [False, True])
