@@ -265,6 +265,58 @@ async def test_a_node_with_many_users_is_back_with_all_of_them(nats_engine: Any,
     assert sorted([await inbox.message() for _ in users]) == sorted((user_id, 1) for user_id in users)
 
 
+async def test_users_who_come_at_once_are_all_subscribed_however_many_they_are(nats_engine: Any) -> None:
+    bus, inbox = await nats_engine.node()
+    users = {f"u{number}" for number in range(2 * AT_ONCE)}
+    for user_id in users:
+        bus.subscribe(user_id)
+    subscribed: set[str] = set()
+    async with asyncio.timeout(TIMEOUT_S):
+        while subscribed != users:
+            subscribed.update(await inbox.subscribed.get())
+
+
+class HesitantServer:
+    """Says little more than NATS must, and from ``hesitate`` on answers each ping when it is told to."""
+
+    def __init__(self) -> None:
+        self.pings: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+        self._hesitates = False
+
+    def hesitate(self) -> None:
+        self._hesitates = True
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"s","version":"2.10.0","proto":1,"max_payload":1048576}\r\n')
+        async for line in reader:
+            if line == b"PING\r\n":
+                if self._hesitates:
+                    self.pings.put_nowait(writer)
+                else:
+                    writer.write(b"PONG\r\n")
+        writer.close()
+
+
+async def test_a_publish_during_a_round_trip_is_confirmed_by_the_next_one(nats_engine: Any) -> None:
+    hesitant = HesitantServer()
+    server = await asyncio.start_server(hesitant.serve, "127.0.0.1", 0)
+    url = f"nats://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server, asyncio.timeout(TIMEOUT_S):
+        bus, _ = await nats_engine.node(url=url, is_deaf=True, request_timeout_s=TIMEOUT_S)
+        hesitant.hesitate()
+        first = asyncio.create_task(bus.publish("u1", b"1"))
+        (await hesitant.pings.get()).write(b"PONG\r\n")
+        second_ping = await hesitant.pings.get()
+        later = asyncio.create_task(bus.publish("u1", b"2"))
+        await asyncio.sleep(0)
+        second_ping.write(b"PONG\r\n")
+        await first
+        (await hesitant.pings.get()).close()  # with what was published meanwhile
+        with pytest.raises(BusUnavailable, match="did not confirm"):
+            await later
+        await bus.close()
+
+
 async def test_a_user_is_not_said_to_be_subscribed_before_the_server_knows(nats_engine: Any, pipe: Any) -> None:
     pipe.target = nats_engine.port
     sender, _ = await nats_engine.node()

@@ -3,7 +3,8 @@ from typing import Any
 
 import pytest
 
-from actors.errors import MessageRefused
+from actors.errors import BusUnavailable, MessageRefused
+from pubnub_broker.faults import Fault, FaultRules
 from transport.bus.pubnub.bus import PubNubSettings
 from transport.bus.pubnub.client import build_client
 
@@ -27,6 +28,17 @@ async def test_what_a_node_says_to_all_comes_through_one_group_once(pubnub_engin
     await first.publish_control(b"1")
     await first.publish_control(b"2")
     assert [await second_inbox.said(), await second_inbox.said()] == [1, 2]
+
+
+async def test_a_channel_is_added_to_its_group_before_its_first_message_and_never_again(pubnub_engine: Any) -> None:
+    bus, _ = await pubnub_engine.node(channel_groups=1)
+    await bus.publish("u1", b"1")
+    works = Fault(probability=0)
+    pubnub_engine.broker.faults.set(FaultRules(all=Fault(answer=500), publish=works, subscribe=works))  # not groups
+    await bus.publish("u1", b"2")
+    await bus.publish_control(b"3")
+    with pytest.raises(BusUnavailable, match="HTTP 500"):
+        await bus.publish("u2", b"4")
 
 
 async def test_canaries_come_back_through_groups(pubnub_engine: Any, until: Until) -> None:

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import pytest
 
 from actors.errors import BusUnavailable, MessageRefused
 from transport.bus.channels import MAX_CHANNEL_LENGTH
+from transport.bus.pubnub.client import CANARY_CHANNEL
 from transport.bus.pubnub.publishing import MAX_GET_BYTES, MAX_MESSAGE_BYTES, PubNubPublishing
 
 CHANNEL = "user.ann.sync"
@@ -41,6 +43,17 @@ async def test_a_message_is_taken_in_the_address_or_as_a_body(publishing: PubNub
     await publishing.publish(CHANNEL, b'"' + b"x" * size + b'"')
     await publishing.send_canary()
     assert publishing.failure is None
+
+
+async def test_only_what_is_told_to_be_stored_is_in_the_history(
+    pubnub_engine: Any, publishing: PubNubPublishing
+) -> None:
+    await publishing.publish(CHANNEL, b"1")
+    await publishing.publish(CHANNEL, b"2", is_stored=False)
+    await publishing.send_canary()
+    async with httpx.AsyncClient(base_url=pubnub_engine.broker.url) as client:
+        histories = [await client.get(f"/v2/history/sub-key/sub/channel/{name}") for name in (CHANNEL, CANARY_CHANNEL)]
+    assert [history.json()[0] for history in histories] == [[1], []]
 
 
 @pytest.mark.parametrize("status", [403, 429, 500])

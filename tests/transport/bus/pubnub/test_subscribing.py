@@ -181,6 +181,13 @@ async def test_an_envelope_that_is_none_costs_no_other(broken: Any) -> None:
         assert bus.figures().malformed == 1
 
 
+async def test_a_poll_of_nothing_but_broken_envelopes_is_counted_and_shows_that_messages_arrive(until: Until) -> None:
+    answers = polls(http(news({}, {"c": 7})))
+    timeouts = {"canary_interval_s": 2 * TIMEOUT_S}
+    async with ScriptedServer(answers) as server, subscribed(server.origin, Messages(), **timeouts) as bus:
+        await until(lambda: bus.figures().malformed == 2)
+
+
 @pytest.mark.parametrize("text", [b"123456789012345678901234567890", b'"\\ud800"', b"NaN", b"1e999"])
 async def test_json_beyond_ours_is_handed_on_for_the_codec_to_refuse(text: bytes) -> None:
     messages = Messages()
@@ -337,9 +344,11 @@ async def test_a_connection_that_is_open_and_dead_is_found_by_its_canary(pubnub_
     pipe.target = pubnub_engine.port
     timeouts = {"canary_interval_s": 0.2, "canary_timeout_s": 0.2, "request_timeout_s": 0.5}
     bus, inbox = await pubnub_engine.node("u1", origin=f"127.0.0.1:{pipe.port}", **timeouts)
+    other, _ = await pubnub_engine.node()
+    await other.publish("u1", b"0")
+    assert await inbox.message() == ("u1", 0)  # what arrived before says nothing of now
     pipe.freeze()
     await inbox.gap()
-    other, _ = await pubnub_engine.node()
     await other.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
     assert bus.figures().rebuilds >= 1
