@@ -26,6 +26,8 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
 
     members: tuple[str, ...]
     """All that a value may consist of."""
+    implied: frozenset[str] = frozenset()
+    """Those of them that the service says with each word on a key: a later one supersedes nothing of its author's."""
     key_field: str
     """What authors call the key."""
     state_of: Callable[[Values], str]
@@ -58,6 +60,7 @@ KINDS: Final = {
     ),
     DEVICES: RegisterKind(
         members=device_registers.MEMBERS,
+        implied=frozenset((device_registers.KNOWN,)),
         key_field="device_id",
         state_of=device_registers.state_of,
         device_form=device_registers.device_form,

@@ -5,11 +5,10 @@ The latest word on each member of a key holds (``crdt/lww.py``), so the order in
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct, json, structs
 
-from actors.messages.device_registers import KNOWN
 from actors.messages.journal import Outcome, Status
 from actors.messages.register_kinds import RegisterKind
 from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate, Values
@@ -136,7 +135,7 @@ class RegisterJournal:
         known = NO_FIELDS if before is None else before.members
         members = known.merge(said)
         if before is not None and members == known:  # a later word is there; or the same: it comes again
-            status = _status(change.says is None, members, said, was_there=True)
+            status = self._status(change, members, said, was_there=True)
             return Outcome(
                 status=status, register=self._update(before), own_stamp=_own_stamp(status, stamp, before.timestamp)
             )
@@ -145,11 +144,21 @@ class RegisterJournal:
         except BoundReached as reached:
             return Outcome(status=Status.REFUSED, reason=str(reached), field=reached.field, quota=reached.quota)
         after = self._changed(operation, before, members, was_there=was_there)
-        status = _status(change.says is None, members, said, was_there=was_there)
+        status = self._status(change, members, said, was_there=was_there)
         own_stamp = _own_stamp(status, stamp, after.timestamp)
         return Outcome(
             status=status, register=self._update(after), own_stamp=own_stamp, forgotten=forgotten, is_new=True
         )
+
+    def _status(self, change: RegisterChange, members: Fields, said: Fields, *, was_there: bool) -> Status:
+        """Return what became of what was ``said``, now that the key has these ``members``."""
+        for name, one in said.registers.items():
+            now = members.registers[name]
+            if now != one and not (name in self.kind.implied and now.value == one.value):
+                return Status.SUPERSEDED
+        if change.says is None:
+            return Status.REMOVED if was_there else Status.NOT_FOUND
+        return Status.UPDATED
 
     def _make_room(self, operation: RegisterOperation) -> tuple[RegisterUpdate, ...]:
         """Let another key have a value, and return which have gone for it. Raises: BoundReached."""
@@ -211,23 +220,6 @@ def _repeats(change: RegisterChange, values: Values) -> bool:
     if change.says is None or isinstance(change.timestamp, HLCTimestamp):
         return False
     return all(name in values and _encode(values[name]) == _encode(value) for name, value in change.says.items())
-
-
-def _status(is_removal: bool, members: Fields, said: Fields, *, was_there: bool) -> Status:
-    """Return what became of what was ``said``, now that the key has these ``members``."""
-    if any(_is_superseded(name, one, members.registers[name]) for name, one in said.registers.items()):
-        return Status.SUPERSEDED
-    if is_removal:
-        return Status.REMOVED if was_there else Status.NOT_FOUND
-    return Status.UPDATED
-
-
-def _is_superseded(name: str, said: LWWRegister[Any], now: LWWRegister[Any]) -> bool:
-    """Return whether a later word than what was ``said`` of a member holds ``now``.
-
-    That a device is known is said with each word on it, and by its connection: one more is not the author's to lose.
-    """
-    return now != said and not (name == KNOWN and now.value == said.value)
 
 
 def _own_stamp(status: Status, stamp: HLCTimestamp, latest: HLCTimestamp) -> HLCTimestamp | None:
