@@ -22,7 +22,7 @@ export function carriedBy({
   data,
   position,
 }: { [Field in keyof Carried]: Carried[Field] | null | undefined }): Carried {
-  return { ...(data && { data }), ...(position && { position }) };
+  return { ...(data && { data }), ...(typeof position === "string" && { position }) };
 }
 
 /** What an add may say: a copy that nobody else has. Throws a TypeError where no item can carry that. */
