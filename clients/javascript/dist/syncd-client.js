@@ -3097,6 +3097,7 @@ var HEADS = "heads";
 var ITEMS = "items";
 var QUEUE = "queue";
 var ALL = [HEADS, ITEMS, QUEUE];
+var MADE = "made ";
 var SLICE = 500;
 var MAX_ITEM_ROWS = 2e3;
 var IndexedDbStore = class {
@@ -3104,8 +3105,14 @@ var IndexedDbStore = class {
   #keeper;
   #opening = null;
   #database = null;
+  /** What tells the database as it is from others of its name; null: it was never open. */
+  #made = null;
+  /** Whether one was deleted, or never there, since this client began. */
+  #wasMadeAnew = false;
   /** The users that this client has claimed in the database as it is. */
   #claimed = /* @__PURE__ */ new Set();
+  /** Those whose state it has looked for there. */
+  #known = /* @__PURE__ */ new Set();
   /** `keeper` names this client among all. */
   constructor(name, keeper) {
     this.#name = name;
@@ -3115,27 +3122,31 @@ var IndexedDbStore = class {
     const transaction = this.#begin("readwrite") ?? await this.#reopened("readwrite");
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId);
-    let isErased = false;
+    let isGone = false;
     head.onsuccess = abortingIn(transaction, () => {
-      isErased = isKnown && head.result === void 0;
-      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
+      isGone = isKnown && !isHead(head.result);
+      if (!isGone) heads.put({ ...head.result, user: userId, keeper: this.#keeper });
     });
     const state = await stateOf2(transaction, userId, (rows) => {
       if (rows.length <= MAX_ITEM_ROWS) return;
       transaction.objectStore(ITEMS).delete(ofUser(userId));
       writeBlocks(transaction, userId, itemsOf(rows));
     });
-    if (isErased) throw new ErasedError();
+    if (isGone) throw this.#mayBeDeleted(userId) ? new DeletedError() : new ErasedError();
     this.#claimed.add(userId);
+    this.#known.add(userId);
     return state;
   }
   async read(userId) {
-    return stateOf2(this.#begin("readonly") ?? await this.#reopened("readonly"), userId);
+    const state = await stateOf2(this.#begin("readonly") ?? await this.#reopened("readonly"), userId);
+    if (state === null && this.#mayBeDeleted(userId)) throw new DeletedError();
+    this.#known.add(userId);
+    return state;
   }
   async save(userId, changes) {
     const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
     const transaction = this.#begin("readwrite", durability) ?? await this.#reopened("readwrite", durability);
-    if (!this.#claimed.has(userId)) throw new Error("the browser has deleted the database");
+    if (!this.#claimed.has(userId)) throw new DeletedError();
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId);
     let isSuperseded = false;
@@ -3153,6 +3164,10 @@ var IndexedDbStore = class {
   close() {
     this.#database?.close();
     this.#forget();
+  }
+  /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
+  #mayBeDeleted(userId) {
+    return this.#wasMadeAnew && !this.#known.has(userId);
   }
   /** A transaction, if the database is open. */
   #begin(mode, durability = "default") {
@@ -3172,6 +3187,7 @@ var IndexedDbStore = class {
       (database) => {
         database.onversionchange = () => this.close();
         database.onclose = () => this.#forget();
+        this.#compare(database);
         if (this.#opening === opening) this.#database = database;
         else database.close();
         return database;
@@ -3186,7 +3202,8 @@ var IndexedDbStore = class {
   async #openAny() {
     const request = indexedDB.open(this.#name, 1);
     request.onupgradeneeded = () => {
-      this.#claimed.clear();
+      this.#made ??= "";
+      request.result.createObjectStore(MADE + Math.random());
       request.result.createObjectStore(HEADS, { keyPath: "user" });
       request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
       request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
@@ -3201,9 +3218,24 @@ var IndexedDbStore = class {
     database.close();
     throw new Error("the database is of a newer version");
   }
+  /** Note whether it is the one that this client has known. */
+  #compare({ objectStoreNames }) {
+    const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
+    if (this.#made !== null && this.#made !== made) {
+      this.#wasMadeAnew = true;
+      this.#claimed.clear();
+      this.#known.clear();
+    }
+    this.#made = made;
+  }
   #forget() {
     this.#database = null;
     this.#opening = null;
+  }
+};
+var DeletedError = class extends Error {
+  constructor() {
+    super("the browser has deleted the database");
   }
 };
 async function stateOf2(transaction, userId, onItems = () => void 0) {
@@ -3480,6 +3512,8 @@ var SyncClient = class extends PlatformEventTarget {
   // What the app was told last
   #state = "signed_out";
   #storage;
+  #reason = null;
+  // why that will be another
   #version = null;
   #updated = new Burst(() => this.#tellUpdated());
   /** Throws a TypeError where the address is none, `getToken` is no function, `contentIds` neither kind, or there is no WebSocket. */
@@ -3501,7 +3535,8 @@ var SyncClient = class extends PlatformEventTarget {
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {
-        this.#tellStorage(reason);
+        this.#reason = reason;
+        this.#tellStorage();
         this.#session?.announce();
       },
       onMerged: (userId) => this.#session?.userId === userId && this.#session.restart()
@@ -3698,7 +3733,7 @@ var SyncClient = class extends PlatformEventTarget {
       else this.#dispatch(event);
     }
     this.#tellState();
-    this.#tellStorage("so it is in the tab that leads");
+    this.#tellStorage();
   };
   #tellState() {
     const { state } = this;
@@ -3706,11 +3741,12 @@ var SyncClient = class extends PlatformEventTarget {
     this.#state = state;
     this.#dispatch({ type: "state", state });
   }
-  #tellStorage(reason) {
+  #tellStorage() {
     const { storage } = this;
     if (storage === this.#storage) return;
     this.#storage = storage;
-    this.#dispatch({ type: "storage", storage, reason });
+    this.#dispatch({ type: "storage", storage, reason: this.#reason ?? "so it is in the tab that leads" });
+    this.#reason = null;
   }
   /** Unless that what the app sees is as it was when it looked last. */
   #tellUpdated() {

@@ -68,6 +68,7 @@ export class SyncClient extends PlatformEventTarget {
   // What the app was told last
   #state: State = "signed_out";
   #storage: Storage;
+  #reason: string | null = null; // why that will be another
   #version: string | null = null;
   readonly #updated = new Burst(() => this.#tellUpdated());
 
@@ -90,7 +91,8 @@ export class SyncClient extends PlatformEventTarget {
       service,
       onEvents: this.#tell,
       onStorage: (_, reason) => {
-        this.#tellStorage(reason);
+        this.#reason = reason;
+        this.#tellStorage();
         this.#session?.announce();
       },
       onMerged: (userId) => this.#session?.userId === userId && this.#session.restart(),
@@ -318,7 +320,7 @@ export class SyncClient extends PlatformEventTarget {
       else this.#dispatch(event);
     }
     this.#tellState();
-    this.#tellStorage("so it is in the tab that leads");
+    this.#tellStorage();
   };
 
   #tellState(): void {
@@ -328,11 +330,12 @@ export class SyncClient extends PlatformEventTarget {
     this.#dispatch({ type: "state", state });
   }
 
-  #tellStorage(reason: string): void {
+  #tellStorage(): void {
     const { storage } = this;
     if (storage === this.#storage) return;
     this.#storage = storage;
-    this.#dispatch({ type: "storage", storage, reason });
+    this.#dispatch({ type: "storage", storage, reason: this.#reason ?? "so it is in the tab that leads" });
+    this.#reason = null;
   }
 
   /** Unless that what the app sees is as it was when it looked last. */

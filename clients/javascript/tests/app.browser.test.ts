@@ -95,6 +95,15 @@ async function shows(opened: Page, ...contents: string[]): Promise<void> {
   );
 }
 
+/** Have the browser delete the database under all tabs, as when the site's data are cleared. */
+function deleteDatabase(another: Page): Promise<void> {
+  return another.evaluate(async (name) => {
+    await new Promise((resolve) => {
+      indexedDB.deleteDatabase(name).onsuccess = resolve;
+    });
+  }, database);
+}
+
 function add(opened: Page, contentId: string): Promise<void> {
   return opened.evaluate(async (id) => {
     await client.add(id);
@@ -133,16 +142,55 @@ test("a database that is deleted is made again, with the queue", async () => {
   await newProfile();
   const [opened, another] = [await signedIn({ isOnline: false }), await tab("store")];
   await add(opened, A);
-  await another.evaluate(async (name) => {
-    await new Promise((resolve) => {
-      indexedDB.deleteDatabase(name).onsuccess = resolve;
-    });
-  }, database);
+  await deleteDatabase(another);
   await add(opened, B);
   await shows(opened, B, A);
   await opened.waitForFunction(() => page.events.join() === "memory,persistent");
   await opened.close();
   await assert.doesNotReject(shows(await signedIn({ isOnline: false }), B, A));
+});
+
+test("a database that is deleted is made again by a tab that only followed, if the one that led is closed first", async () => {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
+  await add(leader, A);
+  await shows(follower, A);
+  await deleteDatabase(await tab("store"));
+  await leader.close();
+  await follower.waitForFunction(() => page.events.join() === "memory,persistent");
+  await shows(follower, A);
+  assert.deepEqual(await follower.evaluate(() => [client.user, client.queueLength]), ["alice", 1]);
+  assert.deepEqual(await follower.evaluate(() => page.reasons[0]), "Error: the browser has deleted the database");
+  await follower.close();
+  await assert.doesNotReject(shows(await signedIn({ isOnline: false }), A));
+});
+
+test("a tab that opens a database anew, and finds nothing in it, takes nothing from those that still have all", async () => {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
+  await add(leader, A);
+  await shows(follower, A);
+  await deleteDatabase(await tab("store"));
+  const third = await signedIn({ isOnline: false });
+  await shows(third, A);
+  await leader.close();
+  for (const each of [follower, third]) await each.waitForFunction(() => page.events.join() === "memory,persistent");
+  await add(third, B);
+  await Promise.all([follower, third].map((each) => shows(each, B, A)));
+  await Promise.all([follower.close(), third.close()]);
+  await assert.doesNotReject(shows(await signedIn({ isOnline: false }), B, A));
+});
+
+test("a tab that leads keeps what it has where another has opened the deleted database first", async () => {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
+  await add(leader, A);
+  await shows(follower, A);
+  await deleteDatabase(await tab("store"));
+  await shows(await signedIn({ isOnline: false }), A);
+  await add(leader, B);
+  await leader.waitForFunction(() => page.events.join() === "memory,persistent");
+  await assert.doesNotReject(Promise.all([leader, follower].map((each) => shows(each, B, A))));
 });
 
 test("where the disk is full the tabs go on in memory, and when it is not, all is stored", async () => {

@@ -221,7 +221,7 @@ test("a log-out holds in all tabs and leaves nothing behind", async () => {
       ),
     );
   }, user);
-  assert.deepEqual(left, [0, 0, 0]);
+  assert.deepEqual(new Set(left), new Set([0]));
   await openClient(first, `${user}, another`, { hasToken: false });
   assert.deepEqual(await itemsOf(first), []);
 });

@@ -30,6 +30,9 @@ const ITEMS = "items";
 const QUEUE = "queue";
 const ALL = [HEADS, ITEMS, QUEUE];
 
+/** What the name of a table begins with that is always empty: the rest of it is another in a database that was made anew. */
+const MADE = "made ";
+
 /** What is read or written in one go: some ms, or a long list would block the page for as long as it is. */
 const SLICE = 500;
 
@@ -45,8 +48,14 @@ export class IndexedDbStore implements Store {
   readonly #keeper: string;
   #opening: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
+  /** What tells the database as it is from others of its name; null: it was never open. */
+  #made: string | null = null;
+  /** Whether one was deleted, or never there, since this client began. */
+  #wasMadeAnew = false;
   /** The users that this client has claimed in the database as it is. */
   readonly #claimed = new Set<string>();
+  /** Those whose state it has looked for there. */
+  readonly #known = new Set<string>();
 
   /** `keeper` names this client among all. */
   constructor(name: string, keeper: string) {
@@ -58,30 +67,34 @@ export class IndexedDbStore implements Store {
     const transaction = this.#begin("readwrite") ?? (await this.#reopened("readwrite"));
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId) as IDBRequest<HeadRow | undefined>;
-    let isErased = false;
+    let isGone = false;
     head.onsuccess = abortingIn(transaction, () => {
-      isErased = isKnown && head.result === undefined;
-      if (!isErased) heads.put({ ...head.result, user: userId, keeper: this.#keeper } satisfies HeadRow);
+      isGone = isKnown && !isHead(head.result);
+      if (!isGone) heads.put({ ...head.result, user: userId, keeper: this.#keeper } satisfies HeadRow);
     });
     const state = await stateOf(transaction, userId, (rows) => {
       if (rows.length <= MAX_ITEM_ROWS) return;
       transaction.objectStore(ITEMS).delete(ofUser(userId));
       writeBlocks(transaction, userId, itemsOf(rows));
     });
-    if (isErased) throw new ErasedError();
+    if (isGone) throw this.#mayBeDeleted(userId) ? new DeletedError() : new ErasedError();
     this.#claimed.add(userId);
+    this.#known.add(userId);
     return state;
   }
 
   async read(userId: string): Promise<Stored | null> {
-    return stateOf(this.#begin("readonly") ?? (await this.#reopened("readonly")), userId);
+    const state = await stateOf(this.#begin("readonly") ?? (await this.#reopened("readonly")), userId);
+    if (state === null && this.#mayBeDeleted(userId)) throw new DeletedError();
+    this.#known.add(userId);
+    return state;
   }
 
   async save(userId: string, changes: readonly Change[]): Promise<void> {
     // A write survives a loss of power; what the service has can be had again.
     const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
     const transaction = this.#begin("readwrite", durability) ?? (await this.#reopened("readwrite", durability));
-    if (!this.#claimed.has(userId)) throw new Error("the browser has deleted the database");
+    if (!this.#claimed.has(userId)) throw new DeletedError();
     const heads = transaction.objectStore(HEADS);
     const head = heads.get(userId) as IDBRequest<HeadRow | undefined>;
     let isSuperseded = false;
@@ -100,6 +113,11 @@ export class IndexedDbStore implements Store {
   close(): void {
     this.#database?.close();
     this.#forget();
+  }
+
+  /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
+  #mayBeDeleted(userId: string): boolean {
+    return this.#wasMadeAnew && !this.#known.has(userId);
   }
 
   /** A transaction, if the database is open. */
@@ -123,6 +141,7 @@ export class IndexedDbStore implements Store {
         // A newer release of this client waits for it; or its data are being deleted.
         database.onversionchange = () => this.close();
         database.onclose = () => this.#forget();
+        this.#compare(database);
         if (this.#opening === opening) this.#database = database;
         else database.close(); // given up meanwhile
         return database;
@@ -138,7 +157,8 @@ export class IndexedDbStore implements Store {
   async #openAny(): Promise<IDBDatabase> {
     const request = indexedDB.open(this.#name, 1);
     request.onupgradeneeded = () => {
-      this.#claimed.clear();
+      this.#made ??= ""; // there was none, or another
+      request.result.createObjectStore(MADE + Math.random());
       request.result.createObjectStore(HEADS, { keyPath: "user" });
       request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
       request.result.createObjectStore(QUEUE, { keyPath: ["user", "number"] });
@@ -155,9 +175,26 @@ export class IndexedDbStore implements Store {
     throw new Error("the database is of a newer version");
   }
 
+  /** Note whether it is the one that this client has known. */
+  #compare({ objectStoreNames }: IDBDatabase): void {
+    const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
+    if (this.#made !== null && this.#made !== made) {
+      this.#wasMadeAnew = true;
+      this.#claimed.clear();
+      this.#known.clear();
+    }
+    this.#made = made;
+  }
+
   #forget(): void {
     this.#database = null;
     this.#opening = null;
+  }
+}
+
+class DeletedError extends Error {
+  constructor() {
+    super("the browser has deleted the database");
   }
 }
 
