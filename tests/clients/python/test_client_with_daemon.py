@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
@@ -170,6 +171,35 @@ async def test_edits_made_offline_on_both_sides_meet_and_adds_win(daemon: Daemon
         phone.connect()
         await agree(phone, tv)
         assert ids(phone) == [content(4), content(1)]
+
+
+async def test_a_device_whose_clock_was_a_day_ahead_goes_on_as_one_whose_clock_never_was(
+    daemon: Daemon, user: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead_ms = 24 * 3600 * 1000
+    monkeypatch.setattr("syncd_client.engine._now_ms", lambda: time.time_ns() // 1_000_000 + ahead_ms)
+    async with Client(daemon.url, SqliteStore(tmp_path / "phone.db")) as phone:
+        phone.sign_in(user, device("phone", user))
+        phone.disconnect()
+        phone.add(content(1))
+        phone.add(content(1), position="V")
+        for number in range(2, 100):
+            phone.add(content(number))
+        shown = [content(1), *(content(number) for number in reversed(range(2, 100)))]
+        assert ids(phone) == shown
+    ahead_ms = 0
+    async with Client(daemon.url, SqliteStore(tmp_path / "phone.db")) as phone:
+        phone.sign_in(user, device("phone", user))
+        await settle(phone)
+        assert ids(phone) == shown
+    async with Client(daemon.url, SqliteStore(tmp_path / "phone.db")) as phone:
+        phone.sign_in(user, device("phone", user))
+        phone.add(content(100))
+        await settle(phone)
+        stamps = [change["timestamp"] for change in daemon.history(user)]
+    assert len(stamps) == 101
+    assert len({stamp["node"] for stamp in stamps}) == 1, "the service has stamped none of them"
+    assert all(stamp["physical"] <= time.time_ns() // 1_000_000 for stamp in stamps)
 
 
 async def test_nothing_is_lost_or_doubled_when_the_daemon_is_killed_again_and_again(
