@@ -2425,6 +2425,27 @@ function latch() {
   return [promise, ...ends];
 }
 
+// src/tabs/leader_timeout.ts
+var LEADER_TIMEOUT_MS = 3e3;
+var LeaderTimeout = class {
+  #onExpired;
+  #timer;
+  constructor(onExpired) {
+    this.#onExpired = onExpired;
+  }
+  /** Count from now, unless it counts already. */
+  start() {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = void 0;
+      this.#onExpired();
+    }, LEADER_TIMEOUT_MS);
+  }
+  stop() {
+    clearTimeout(this.#timer);
+    this.#timer = void 0;
+  }
+};
+
 // src/tabs/leader_copy.ts
 var LeaderCopy = class {
   // To be looked at only
@@ -2498,27 +2519,6 @@ var LeaderCopy = class {
   }
 };
 
-// src/tabs/leader_timeout.ts
-var LEADER_TIMEOUT_MS = 3e3;
-var LeaderTimeout = class {
-  #onExpired;
-  #timer;
-  constructor(onExpired) {
-    this.#onExpired = onExpired;
-  }
-  /** Count from now, unless it counts already. */
-  start() {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = void 0;
-      this.#onExpired();
-    }, LEADER_TIMEOUT_MS);
-  }
-  stop() {
-    clearTimeout(this.#timer);
-    this.#timer = void 0;
-  }
-};
-
 // src/tabs/open_calls.ts
 var OpenCalls = class {
   /** What no others' names begin with, nor did those of the same user in the same tab before: their writes may still wait. */
@@ -2579,8 +2579,66 @@ var OpenCalls = class {
   }
 };
 
+// src/tabs/tab_view.ts
+var TabView = class {
+  deps;
+  /** Null: another tab leads. */
+  engine = null;
+  /** Of the tab that leads, while it is another. */
+  copy = new LeaderCopy((batch) => this.onApplied(batch));
+  calls = new OpenCalls();
+  /** What registers need, to be looked at only; null: it has not come yet, or nobody needs it. */
+  part = null;
+  #nothing = UserState.empty("");
+  constructor(deps) {
+    this.deps = deps;
+  }
+  get state() {
+    return this.engine?.state ?? this.copy.state ?? "stopped";
+  }
+  /** Where the leader keeps what it stores. */
+  get storage() {
+    return this.copy.storage ?? this.deps.store.storage;
+  }
+  get transport() {
+    return this.engine === null ? this.copy.transport : this.engine.transport;
+  }
+  get stored() {
+    return this.engine?.stored ?? this.copy.stored;
+  }
+  /** How many writes are not settled. */
+  get queueLength() {
+    return (this.stored?.queue.size ?? 0) + this.unstored.length;
+  }
+  /** Another text whenever the list, the length of the queue or the revision may be another. */
+  get version() {
+    const { stored } = this;
+    const transient = this.part && [this.transient?.version];
+    return [this.copy.leader, this.unstored.length, stored?.version, stored?.head.revision, transient].join();
+  }
+  /** Of the list whose keys begin with `prefix`. */
+  items(prefix) {
+    return (this.stored ?? this.#nothing).list(this.unstored, prefix);
+  }
+  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
+  registers(name) {
+    return this.part?.VIEWS[name](this.stored ?? this.#nothing, this.unstored, this.transient);
+  }
+  get transient() {
+    return (this.engine ?? this.copy).transient;
+  }
+  has(key) {
+    return (this.stored ?? this.#nothing).has(key, this.unstored);
+  }
+  /** What is not in `stored` yet. */
+  get unstored() {
+    return this.engine === null ? this.calls.writes : NO_WRITES;
+  }
+};
+var NO_WRITES = [];
+
 // src/tabs/tab_session.ts
-var TabSession = class {
+var TabSession = class extends TabView {
   userId;
   /** Fulfilled once there is a list to show. */
   shown;
@@ -2588,86 +2646,39 @@ var TabSession = class {
   /** Fulfilled once it is closed. */
   closed;
   #end;
-  #deps;
   #tabs;
-  #engine = null;
-  #calls = new OpenCalls();
-  #nothing = UserState.empty("");
-  #part = null;
   /** By name, the collections beside the watchlist that the app wants. */
   #lists;
   /** Those that other tabs' apps have wanted while this one led. */
   #listsOfOthers = /* @__PURE__ */ new Set();
   #isClosed = false;
   // Of the tab that leads, while it is another
-  #copy = new LeaderCopy((batch) => this.#onApplied(batch));
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
   /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
   constructor(userId, deps, lists) {
+    super(deps);
     this.userId = userId;
     this.#lists = lists;
     [this.shown, this.#show] = latch();
     [this.closed, this.#end] = latch();
-    this.#deps = deps;
     this.#tabs = deps.openTabs(userId, (message) => this.#onTabMessage(message));
     this.#tabs.lead(this.#onGranted, this.#onLost);
     this.hello();
-  }
-  get state() {
-    return this.#engine?.state ?? this.#copy.state ?? "stopped";
-  }
-  /** Where the leader keeps what it stores. */
-  get storage() {
-    return this.#copy.storage ?? this.#deps.store.storage;
-  }
-  get transport() {
-    return this.#engine === null ? this.#copy.transport : this.#engine.transport;
-  }
-  get stored() {
-    return this.#engine?.stored ?? this.#copy.stored;
-  }
-  /** How many writes are not settled. */
-  get queueLength() {
-    return (this.stored?.queue.size ?? 0) + this.#unstored.length;
-  }
-  /** Another text whenever the list, the length of the queue or the revision may be another. */
-  get version() {
-    const { stored } = this;
-    const transient = this.#part && [this.#transient?.version];
-    return [this.#copy.leader, this.#unstored.length, stored?.version, stored?.head.revision, transient].join();
-  }
-  /** Of the list whose keys begin with `prefix`. */
-  items(prefix) {
-    return (this.stored ?? this.#nothing).list(this.#unstored, prefix);
-  }
-  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
-  registers(name) {
-    return this.#part?.VIEWS[name](this.stored ?? this.#nothing, this.#unstored, this.#transient);
-  }
-  /** What registers need; null: it has not come yet, or nobody needs it. */
-  get part() {
-    return this.#part;
-  }
-  get #transient() {
-    return (this.#engine ?? this.#copy).transient;
-  }
-  has(key) {
-    return (this.stored ?? this.#nothing).has(key, this.#unstored);
   }
   /**
    * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
    * fulfilled when they are stored, rejected where this tab can't know any more.
    */
   write(operation2, keys, carried = {}) {
-    const { contents, ended, ...call } = this.#calls.addWrites(operation2, keys, carried);
+    const { contents, ended, ...call } = this.calls.addWrites(operation2, keys, carried);
     this.#make(call);
-    this.#deps.onEvents([{ type: "updated" }]);
+    this.deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
   }
   /** Fulfilled when it is done. */
   call(call) {
-    const open = this.#calls.add(call);
+    const open = this.calls.add(call);
     this.#make(open);
     return open.ended;
   }
@@ -2678,15 +2689,15 @@ var TabSession = class {
   }
   /** If somebody needs it: an app, or a write in the queue. One that does not come is asked for at the next connection. */
   async #loadRegisters() {
-    const queued = Array.from(this.#engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
-    if (this.#part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
+    const queued = Array.from(this.engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
+    if (this.part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
     try {
-      this.#part = await loadRegisters();
+      this.part = await loadRegisters();
     } catch {
       return;
     }
-    this.#engine?.useRegisters(this.#part);
-    this.#deps.onEvents([{ type: "updated" }]);
+    this.engine?.useRegisters(this.part);
+    this.deps.onEvents([{ type: "updated" }]);
   }
   /** The page is hidden or left: what was reported should be written. */
   flush() {
@@ -2706,67 +2717,62 @@ var TabSession = class {
     this.#isClosed = true;
     this.#timeout.stop();
     this.#show();
-    this.#engine?.call({ type: "flush" }, "");
-    await this.#engine?.close();
-    this.#engine?.retire();
+    this.engine?.call({ type: "flush" }, "");
+    await this.engine?.close();
+    this.engine?.retire();
     this.#tabs.close();
-    this.#deps.store.release(this.userId, false);
-    this.#calls.end(new Error("closed before it was known to be kept"));
+    this.deps.store.release(this.userId, false);
+    this.calls.end(new Error("closed before it was known to be kept"));
     this.#end();
   }
-  /** What is not in `stored` yet. */
-  get #unstored() {
-    return this.#engine === null ? this.#calls.writes : NO_WRITES;
-  }
   #make({ name, call }) {
-    if (this.#engine === null) {
+    if (this.engine === null) {
       this.#tabs.tell({ type: "call", name, call });
       this.#timeout.start();
     } else {
-      this.#engine.call(call, name);
+      this.engine.call(call, name);
     }
   }
   // Leading
   #onGranted = () => void this.#lead();
   async #lead() {
-    const { service, store } = this.#deps;
+    const { service, store } = this.deps;
     let stored;
     try {
-      const isKnown = this.#hasFollowed && this.#copy.storage !== "memory";
-      stored = await store.claim(this.userId, isKnown, this.#copy.stored);
+      const isKnown = this.#hasFollowed && this.copy.storage !== "memory";
+      stored = await store.claim(this.userId, isKnown, this.copy.stored);
     } catch (error) {
       this.#onStoreFailed(error);
       return;
     }
     if (this.#isClosed) return store.release(this.userId, false);
-    if (this.#engine !== null) return;
+    if (this.engine !== null) return;
     this.#timeout.stop();
-    const { state, lost } = this.#copy;
+    const { state, lost } = this.copy;
     const engine = new Engine(service, store, (batch) => this.#tellAll(batch), this.#onStoreFailed);
-    this.#engine = engine;
-    this.#copy.leads(randomName());
-    if (this.#part !== null) engine.useRegisters(this.#part);
+    this.engine = engine;
+    this.copy.leads(randomName());
+    if (this.part !== null) engine.useRegisters(this.part);
     engine.signIn(this.userId, stored);
     if (state === "stopped") engine.call({ type: "disconnect" }, "");
     this.openLists();
     for (const call of lost) engine.call(call, "");
-    for (const call of this.#calls) this.#make(call);
+    for (const call of this.calls) this.#make(call);
     this.#show();
   }
   /** Tell the other tabs how this one stands, if it leads. */
   announce() {
-    if (this.#engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
+    if (this.engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
   }
   #tellAll(batch) {
-    const { state, transport, storage } = this;
-    const transient = this.#transient;
+    const { state, transport, storage, transient } = this;
     this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, transient, ...batch });
-    this.#calls.markDone(batch.done);
+    this.calls.markDone(batch.done);
     this.#emit(batch.events);
   }
   /** Of the engine. */
   get #name() {
-    return this.#copy.leader ?? "";
+    return this.copy.leader ?? "";
   }
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   #onStoreFailed = (error) => {
@@ -2777,17 +2783,17 @@ var TabSession = class {
   };
   /** Begin again with what the store, or what stands for it, has now. */
   restart() {
-    if (this.#engine === null) return;
+    if (this.engine === null) return;
     this.#retire();
     void this.#lead();
   }
   /** Another tab leads now; follow it. */
   #onLost = () => {
-    if (this.#engine === null) return;
+    if (this.engine === null) return;
     this.#retire();
-    this.#deps.store.release(this.userId, true);
+    this.deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.#copy.led({ state: null, transport: null, stored: this.#copy.stored, transient: null });
+      this.copy.led({ state: null, transport: null, stored: this.copy.stored, transient: null });
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -2795,9 +2801,9 @@ var TabSession = class {
     this.hello();
   };
   #retire() {
-    if (this.#engine !== null) this.#copy.led(this.#engine);
-    this.#engine?.retire();
-    this.#engine = null;
+    if (this.engine !== null) this.copy.led(this.engine);
+    this.engine?.retire();
+    this.engine = null;
     this.#timeout.stop();
   }
   // Following
@@ -2805,7 +2811,7 @@ var TabSession = class {
     if (this.#isClosed) return;
     switch (message.type) {
       case "call":
-        this.#engine?.call(message.call, message.name);
+        this.engine?.call(message.call, message.name);
         if (message.call.type === "open_list") this.#openForOthers(message.call.list);
         break;
       case "ask_stored":
@@ -2815,7 +2821,7 @@ var TabSession = class {
         this.#take(message.leader, userState(message.stored));
         break;
       case "batch":
-        if (this.#engine === null) this.#onBatch(message);
+        if (this.engine === null) this.#onBatch(message);
         else this.#onBatchOfAnother(message);
     }
   }
@@ -2824,44 +2830,44 @@ var TabSession = class {
     void this.#loadRegisters();
   }
   #tellStored() {
-    const stored = this.#engine?.stored?.stored();
+    const stored = this.engine?.stored?.stored();
     if (stored !== void 0) this.#tabs.tell({ type: "stored", leader: this.#name, stored });
   }
   /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
   #onBatchOfAnother({ events }) {
     this.#emit(events.filter((event) => event.type === "signed_out"));
-    this.#deps.store.save(this.userId, []).catch(this.#onStoreFailed);
+    this.deps.store.save(this.userId, []).catch(this.#onStoreFailed);
   }
   #onBatch(batch) {
     this.#hasFollowed = true;
-    if (this.#copy.hear(batch)) {
+    if (this.copy.hear(batch)) {
       if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
       else void this.#readCopy(batch.leader);
-      for (const call of this.#calls) this.#make(call);
+      for (const call of this.calls) this.#make(call);
       this.openLists();
     }
   }
-  #onApplied({ done: done2, events }) {
-    this.#calls.markDone(done2);
+  onApplied({ done: done2, events }) {
+    this.calls.markDone(done2);
     this.#timeout.stop();
-    if (this.#calls.size > 0) this.#timeout.start();
+    if (this.calls.size > 0) this.#timeout.start();
     this.#emit(events);
   }
   async #readCopy(leader) {
     try {
-      this.#take(leader, await this.#deps.store.read(this.userId));
+      this.#take(leader, await this.deps.store.read(this.userId));
     } catch {
       if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" });
     }
   }
   #take(leader, stored) {
-    if (this.#engine !== null || this.#isClosed || !this.#copy.take(leader, stored)) return;
+    if (this.engine !== null || this.#isClosed || !this.copy.take(leader, stored)) return;
     this.#show();
-    this.#deps.onEvents([{ type: "updated" }]);
+    this.deps.onEvents([{ type: "updated" }]);
   }
   #emit(events) {
     if (this.#isClosed) return;
-    const { store, onEvents } = this.#deps;
+    const { store, onEvents } = this.deps;
     if (events.some((event) => event.type === "connected")) void this.#loadRegisters();
     const isOver = events.some((event) => event.type === "signed_out");
     if (isOver) void this.close();
@@ -2872,7 +2878,6 @@ var TabSession = class {
     );
   }
 };
-var NO_WRITES = [];
 
 // src/stores/mirror.ts
 var Mirror = class {
