@@ -1,6 +1,7 @@
 """A journal's file that is written over while it is open; and what others may do to it."""
 
 import os
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -184,3 +185,28 @@ def test_the_journals_own_checkpoints_are_no_overwriting(journal: SqlJournalStor
         journal.commit([author.add(f"film {number} {copy}") for copy in range(10)])
     assert file.stat().st_size > size
     assert journal.heads(["ann"])[0].revision == 1201
+
+
+def test_a_file_that_changes_while_a_checkpoint_is_under_way_is_not_overwritten(file: Path) -> None:
+    def write_index(done: int, begun: int) -> None:
+        """As https://www.sqlite.org/walformat.html#the_wal_index_file_format has it."""
+        index = struct.pack("=16xI12x8s56xI28xI", 5, b"in use  ", done, begun)
+        file.with_name("journal.db-shm").write_bytes(index)
+
+    def write_home() -> None:
+        file.write_bytes(file.read_bytes() + b"a page")
+
+    file.write_bytes(b"")
+    write_index(done=0, begun=0)
+    files = OpenedFiles(file)
+    files.note_opened()
+    write_index(done=0, begun=5)
+    for _ in range(3):
+        write_home()
+        files.check()
+    write_index(done=5, begun=5)
+    files.check()
+    write_home()
+    with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
+        files.check()
+    files.note_closed()

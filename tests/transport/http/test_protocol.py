@@ -309,3 +309,21 @@ async def test_what_comes_before_its_turn_is_not_read_without_end(
         parse()
         async with asyncio.timeout(TIMEOUT_S):
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+
+
+async def test_a_request_whose_head_came_in_parts_before_its_turn_goes_on_with_its_body(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=lambda work, _: waiting.append(work))
+    )
+    async with streams(await serve()) as (reader, writer):
+        for part in (b"POST / HTTP/1.1\r\n", b"Host: h\r\nContent-Length: 4\r\n\r\n"):
+            writer.write(part)
+            await asyncio.sleep(0.05)
+        (parse,) = waiting
+        parse()
+        writer.write(b"body")
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")

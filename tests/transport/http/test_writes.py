@@ -176,14 +176,23 @@ async def test_a_write_that_is_not_answered_in_time_may_be_repeated_and_its_answ
     late.answer(Outcome(status=Status.EXISTING))
 
 
-@pytest.mark.parametrize(("path", "body"), [(WATCHLIST, VALID), (OPERATIONS, {"operations": [VALID]})])
+@pytest.mark.parametrize(
+    ("path", "body", "left"),
+    [
+        (WATCHLIST, VALID, 0),
+        (OPERATIONS, {"operations": [VALID]}, 0),
+        (OPERATIONS, {"operations": [VALID] * 3}, 2),  # each counts
+        ("/api/v1/sync/progress", {"operation": "update", "content_id": FILM, "position_seconds": 1}, 0),
+        ("/api/v1/sync/lists/holiday", VALID, 0),
+    ],
+)
 async def test_a_write_beyond_the_limit_is_not_told_to_anybody(
-    connect: Connect, way: str, path: str, body: Any
+    connect: Connect, way: str, path: str, body: Any, left: int
 ) -> None:
     written: list[DeviceWrite] = []
-    limits = Limits(messages_per_second=0.1, message_burst=1)
+    limits = Limits(messages_per_second=0.001, message_burst=5)
     deps = api_deps(write=written.append, limits=limits)
-    deps.quotas.acquire_messages("ann", 1, time.monotonic())
+    deps.quotas.acquire_messages("ann", 5 - left, time.monotonic())
     api = await connect(deps)
     response = await api.post(path + way, json=body, headers=bearer())
     assert (response.status_code, written) == (429, [])
