@@ -187,10 +187,10 @@ def test_the_journals_own_checkpoints_are_no_overwriting(journal: SqlJournalStor
     assert journal.heads(["ann"])[0].revision == 1201
 
 
-def test_a_file_that_changes_while_a_checkpoint_is_under_way_is_not_overwritten(file: Path) -> None:
+def test_a_file_that_changes_while_a_checkpoint_is_under_way_is_not_overwritten_and_any_other_is(file: Path) -> None:
     def write_index(done: int, begun: int) -> None:
         """As https://www.sqlite.org/walformat.html#the_wal_index_file_format has it."""
-        index = struct.pack("=16xI12x8s56xI28xI", 5, b"in use  ", done, begun)
+        index = struct.pack("=16xI12x8s56xI28xI", 5, b"\0\0salts\0", done, begun)
         file.with_name("journal.db-shm").write_bytes(index)
 
     def write_home() -> None:
@@ -209,4 +209,8 @@ def test_a_file_that_changes_while_a_checkpoint_is_under_way_is_not_overwritten(
     write_home()
     with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
         files.check()
+    files.note_closed()
+    write_home()
+    with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
+        files.note_opened()  # the WAL is still that of the file before
     files.note_closed()

@@ -13,6 +13,7 @@ from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
 
 PROGRESS = "/api/v1/sync/progress"
+ACTIVITIES = "/api/v1/sync/last_activities"
 Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
@@ -76,6 +77,7 @@ async def test_a_refusal_names_the_field(ask: Ask, fields: Any, said: str) -> No
 @pytest.mark.integration
 async def test_what_was_played_is_read_as_a_list_as_changes_and_as_what_to_go_on_with(ask: Ask) -> None:
     other = FILM[:-1] + "2"
+    _, nothing = await ask("GET", ACTIVITIES)
     await ask("POST", PROGRESS, {"content_id": FILM, "position_seconds": 60, "duration_seconds": 120} | stamp(5))
     await ask("POST", PROGRESS, {"content_id": other, "position_seconds": 95, "duration_seconds": 100} | stamp(6))
     _, page = await ask("GET", PROGRESS)
@@ -95,7 +97,9 @@ async def test_what_was_played_is_read_as_a_list_as_changes_and_as_what_to_go_on
     assert [(one["type"], one["content_id"], one["revision"]) for one in changes["changes"]] == [
         ("progress_update", other, 2)
     ]
-    _, activities = await ask("GET", "/api/v1/sync/last_activities")
+    of_nothing = f'"{nothing["epoch"]}-0"'  # the watchlist has not changed since
+    status, activities = await ask("GET", ACTIVITIES, **{"If-None-Match": of_nothing})
+    assert status == 200
     assert activities == {"watchlist": 0, "epoch": page["epoch"], "progress": 2}
     assert (await ask("GET", f"{PROGRESS}?state=watched"))[0] == 400
 

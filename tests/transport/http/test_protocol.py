@@ -114,6 +114,15 @@ async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, piec
         assert (await refusal(reader))["status"] == 431
 
 
+async def test_the_heads_of_requests_one_after_the_other_are_not_added_up(serve: Serve) -> None:
+    async with streams(await serve(limits=RequestLimits(head_bytes=1_000))) as (reader, writer):
+        for _ in range(4):
+            for part in (b"GET / HTTP/1.1\r\nHost: h\r\n", b"X-Large: %b\r\n" % (b"x" * 500), b"\r\n"):
+                writer.write(part)
+                await asyncio.sleep(0.01)
+            assert await answer(reader) == b"0"
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
     [

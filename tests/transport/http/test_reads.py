@@ -21,6 +21,7 @@ integration = pytest.mark.integration
 OPERATIONS = "/api/v1/sync/operations"
 ACTIVITIES = "/api/v1/sync/last_activities"
 PROGRESS = "/api/v1/sync/progress"
+LISTS = "/api/v1/sync/lists"
 
 Read = Callable[..., Awaitable[tuple[int, dict[str, Any], Mapping[str, str]]]]
 Write = Callable[[list[tuple[str, str]]], Awaitable[None]]
@@ -195,7 +196,8 @@ async def test_a_cursor_that_is_none_is_refused_by_name(read: Read, cursor: str)
 async def test_a_listing_goes_on_whatever_since_says_beside_its_cursor(read: Read, write: Write) -> None:
     await write([("add", film) for film in contents(3)])
     _, first, _ = await read(limit=2)
-    rest = await read(cursor=first["next"])
+    known = {"If-None-Match": f'"{first["epoch"]}-{first["revision"]}"'}
+    rest = await read(headers=known, cursor=first["next"])  # of the first page
     assert (rest[0], len(rest[1]["items"])) == (200, 1)
     assert (await read(cursor=first["next"], since=first["revision"], epoch=first["epoch"]))[:2] == rest[:2]
 
@@ -297,7 +299,9 @@ async def test_changes_that_cannot_be_told_are_answered_with_a_page_and_the_reas
     assert response.json() == {"revision": 9, "epoch": "e", "items": [], "reason": "history_pruned"}
 
 
-@pytest.mark.parametrize("path", [WATCHLIST, f"{WATCHLIST}?since=3", ACTIVITIES])
+@pytest.mark.parametrize(
+    "path", [WATCHLIST, f"{WATCHLIST}?since=3", f"{LISTS}/kids", LISTS, "/api/v1/devices", PROGRESS, ACTIVITIES]
+)
 async def test_a_read_beyond_the_limit_is_not_told_to_anybody(path: str) -> None:
     asked: list[JournalMessage] = []
     deps = api_deps(journal=asked.append, limits=Limits(reads_per_second=0.1, read_burst=1))

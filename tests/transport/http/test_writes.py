@@ -196,3 +196,24 @@ async def test_a_write_beyond_the_limit_is_not_told_to_anybody(
     api = await connect(deps)
     response = await api.post(path + way, json=body, headers=bearer())
     assert (response.status_code, written) == (429, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/api/v1/sync/lists/kids"),
+        ("DELETE", "/api/v1/sync/lists/kids"),
+        ("PUT", "/api/v1/devices/tv"),
+        ("DELETE", "/api/v1/devices/tv"),
+        ("POST", "/api/v1/devices/commands"),
+        ("POST", "/api/v1/devices/handoff"),
+    ],
+)
+async def test_what_else_changes_something_counts_as_a_write(connect: Connect, method: str, path: str) -> None:
+    told: list[Any] = []
+    limits = Limits(messages_per_second=0.001, message_burst=1)
+    deps = api_deps(write=told.append, journal=told.append, send_command=told.append, limits=limits)
+    deps.quotas.acquire_messages("ann", 1, time.monotonic())
+    api = await connect(deps)
+    response = await api.request(method, path, headers=bearer())
+    assert (response.status_code, told) == (429, [])
