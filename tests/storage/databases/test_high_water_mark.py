@@ -14,7 +14,7 @@ from storage.databases.database import Database
 from storage.databases.high_water_mark import MAX_PAST
 from storage.journal.journal_store import SqlJournalStore
 from storage.schema.version import renew_epoch
-from tests.other_program import back_up, restore
+from tests.other_program import back_up, overwrite, restore
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 
@@ -94,6 +94,35 @@ def test_a_backup_that_is_put_in_place_a_second_time_is_refused_until_its_epoch_
         store.commit([author.add(f"brazil {again}", user="bob")])
         store.close()
     assert len(file.with_name("journal.db.high-water").read_bytes()) < 50 * MAX_PAST
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("is_overwritten", [False, True])
+def test_a_backup_from_before_several_renewals_is_refused_also_in_the_place_of_an_overwritten_journal(
+    journal: SqlJournalStore,
+    open_journal: OpenJournal,
+    sqlite_url: str,
+    file: Path,
+    backup: Path,
+    author: Author,
+    is_overwritten: bool,
+) -> None:
+    journal.close()
+    for _ in range(3):
+        renew_epoch(sqlite_url)
+    again = open_journal(sqlite_url)
+    again.commit([author.add("dracula", user="bob")])
+    if is_overwritten:
+        overwrite(backup, file)
+        with pytest.raises(StoreUnavailable, match="was overwritten while in use"):
+            again.commit([author.add("eraserhead", user="bob")])
+    again.close()
+    for path in file.parent.glob("journal.db*"):
+        if path.name != "journal.db.high-water":
+            path.unlink()
+    shutil.copy(backup, file)
+    with closing(Database(sqlite_url)) as database, pytest.raises(StoreUnavailable, match="that was renewed since"):
+        database.check_high_water_mark()
 
 
 @pytest.mark.integration

@@ -1,10 +1,13 @@
 """Whoever asks for another protocol than WebSocket gets the answer that others get, and no body runs as a request."""
 
+import asyncio
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, token
+from tests.timeouts import TIMEOUT_S
 from tests.transport.conftest import Serve
 from tests.transport.http.raw_client import connected
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
@@ -73,6 +76,30 @@ async def test_http_1_0_has_no_upgrades(serve: Serve, ws: str) -> None:
         assert (await client.answer()).body == b"%d" % len(body)
         if version == b"1.0":
             assert await client.rest() == b""
+
+
+async def test_a_websocket_is_not_opened_while_a_request_before_it_is_answered(serve: Serve) -> None:
+    """Its answer would end up among the frames."""
+    asked, may_answer = asyncio.Event(), asyncio.Event()
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        asked.set()
+        await may_answer.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+    def opened(**_: Any) -> None:
+        pytest.fail("a WebSocket was made")
+
+    async with connected(await serve(ws=opened, app=app)) as client:
+        await client.send(GET)
+        async with asyncio.timeout(TIMEOUT_S):
+            await asked.wait()
+        await client.send(b"GET /ws HTTP/1.1\r\n" + LIKE_WEBSOCKET + b"\r\n")
+        answer = await client.answer()
+        may_answer.set()
+        assert (answer.status, answer.json()["detail"]) == (400, "Wait for the answer before opening a WebSocket.")
+        assert await client.rest() == b""
 
 
 @pytest.mark.parametrize("url", [b"h:443", b"/"])
