@@ -103,6 +103,21 @@ def test_a_file_that_is_overwritten_is_not_read_either(sqlite_url: str, file: Pa
     database.close()
 
 
+def test_a_file_that_is_overwritten_with_what_is_no_database_is_called_overwritten_and_not_damaged(
+    journal: SqlJournalStore, sqlite_url: str, file: Path, tmp_path: Path
+) -> None:
+    execute_elsewhere(file, "PRAGMA wal_checkpoint(TRUNCATE)")  # what is read comes from the file
+    nonsense = tmp_path / "nonsense"
+    nonsense.write_bytes(b"no page" * file.stat().st_size)
+    database = Database(sqlite_url, is_read_only=True)
+    with database.transaction(writing=False) as transaction:
+        transaction.connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+    overwrite(nonsense, file)
+    with pytest.raises(StoreUnavailable, match=OVERWRITTEN), database.transaction(writing=False) as transaction:
+        transaction.connection.execute("SELECT * FROM operations").fetchall()
+    database.close()
+
+
 def test_a_stop_notices_that_the_file_was_overwritten_since_the_last_write(
     journal: SqlJournalStore, open_journal: OpenJournal, sqlite_url: str, file: Path, backup: Path, author: Author
 ) -> None:
