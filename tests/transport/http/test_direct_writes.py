@@ -422,6 +422,25 @@ async def test_answers_that_are_not_read_do_not_pile_up(
     assert 0 < most < 1 << 20
 
 
+async def test_a_client_that_stops_reading_is_let_go_also_if_little_is_unsent(
+    serve_api: ServeApi, protocols: list[HttpProtocol], way: str
+) -> None:
+    """Too little for the transport to call it congested; a close would wait for it for ever."""
+    request = post(bulk(*[{}] * 500), path=OPERATIONS, way=way)
+    deps = api_deps(limits=Limits(messages_per_second=1e9, message_burst=10**9))
+    port = await serve_api(deps, limits=RequestLimits(answer_s=0.1), keep_alive_s=2 * TIMEOUT_S)
+    async with connected(port) as client, asyncio.timeout(TIMEOUT_S):
+        asked = 0
+        while not protocols or not protocols[0].transport.get_write_buffer_size():
+            client.writer.write(request)
+            asked += 1
+            while not protocols or protocols[0].server_state.total_requests < asked:
+                await asyncio.sleep(0)
+        assert not protocols[0].flow.write_paused
+        while protocols[0].server_state.connections:
+            await asyncio.sleep(0.01)
+
+
 async def test_where_accesses_are_logged_writes_are_among_them(serve_api: ServeApi, way: str) -> None:
     lines: list[str] = []
 
