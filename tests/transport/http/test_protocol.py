@@ -114,6 +114,19 @@ async def test_large_headers_are_refused_at_once_or_in_pieces(serve: Serve, piec
         assert (await refusal(reader))["status"] == 431
 
 
+async def test_an_answer_to_a_large_body_that_nobody_reads_is_followed_by_the_next_ones(serve: Serve) -> None:
+    async def app(_scope: Any, receive: Any, send: Any) -> None:
+        await receive()  # a first part of the body; then the connection is not read
+        await asyncio.sleep(0.05)
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+        await send({"type": "http.response.body", "body": b"0"})
+
+    async with streams(await serve(app=app)) as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * LARGE)
+        writer.write(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert [await answer(reader) for _ in range(2)] == [b"0", b"0"]
+
+
 async def test_the_heads_of_requests_one_after_the_other_are_not_added_up(serve: Serve) -> None:
     async with streams(await serve(limits=RequestLimits(head_bytes=1_000))) as (reader, writer):
         for _ in range(4):

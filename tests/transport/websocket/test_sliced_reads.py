@@ -155,6 +155,28 @@ async def test_nothing_is_open_while_there_are_no_readers() -> None:
     pair.close()
 
 
+async def test_what_waits_for_a_reader_that_has_ended_keeps_nobody_busy() -> None:
+    looks: list[None] = []
+
+    def now_s() -> float:
+        looks.append(None)
+        return 0.0
+
+    reads, pair, other = SlicedReads(asyncio.get_running_loop(), now_s), Pair([]), Pair([])
+    reads.begin(pair.descriptor, pair)
+    reads.begin(other.descriptor, other)
+    pair.peer.send(b"x")
+    reads.end(pair.descriptor, pair)
+    await turns()
+    assert (looks, pair.read) == ([], b"")
+    reads.begin(pair.descriptor, pair)
+    await turns()
+    assert pair.read == b"x"
+    for one in (pair, other):
+        reads.end(one.descriptor, one)
+        one.close()
+
+
 async def test_a_closed_socket_can_be_ended() -> None:
     reads, pair, other = SlicedReads(asyncio.get_running_loop()), Pair([]), Pair([])
     descriptor = pair.descriptor
