@@ -58,9 +58,14 @@ def _check_same_origin(request: HttpRequest) -> None:
     (DNS rebinding): so the page must be open at an IP address or at localhost.
     """
     host = request.header(b"host").lower()
-    if urlsplit(request.header(b"origin").lower()).netloc != host or not host:
+    try:
+        is_page = urlsplit(request.header(b"origin").lower()).netloc == host
+        name = urlsplit(f"//{host}").hostname or ""
+    except ValueError:  # brackets around something else than an address
+        is_page, name = False, ""
+    if not is_page:
         raise Problem(HTTPStatus.FORBIDDEN, "Only the page of this very service gets tokens here.")
-    if not _is_local_name(urlsplit(f"//{host}").hostname or ""):
+    if not _is_local_name(name):
         raise Problem(HTTPStatus.FORBIDDEN, "Open the page by its IP address, or as localhost.")
 
 

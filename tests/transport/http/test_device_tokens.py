@@ -28,6 +28,8 @@ async def test_the_page_of_the_service_gets_a_token_at_an_address_that_nobody_el
         ("attacker.example", "http://attacker.example"),
         ("localhost.attacker.example", "http://localhost.attacker.example"),
         ("", ""),
+        ("localhost", "http://["),
+        ("[host]", "http://[host]"),
     ],
 )
 async def test_nobody_else_gets_one(host: str, origin: str | None) -> None:
