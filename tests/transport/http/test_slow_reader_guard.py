@@ -78,6 +78,10 @@ async def test_the_daemons_own_pause_is_not_the_peers(monkeypatch: pytest.Monkey
     async with connection() as (served, _):
         guard = SlowReaderGuard(served.writer, timeout_s=0.05)
         served.writer.write(b"x" * LARGE)
+        read_bytes = -1
+        while read_bytes != served.writer.read_bytes():  # what its kernel takes counts as read
+            read_bytes = served.writer.read_bytes()
+            await asyncio.sleep(0.05)
         guard.begin()
         time.sleep(0.3)  # noqa: ASYNC251 - nothing runs
         for _ in range(5):  # it looks, and a connection that it had given up would be lost by now

@@ -307,6 +307,21 @@ async def test_a_device_that_ends_its_half_and_does_not_read_is_cut_off(start: S
     peer.close()
 
 
+async def test_a_device_that_is_closed_and_does_not_read_that_is_cut_off(start: Start) -> None:
+    service = await start(answer_s=0.1)
+    peer = small_socket()
+    peer.connect(("127.0.0.1", service.port))
+    peer.sendall(request())
+    connection = await service.next_joined()
+    for revision in range(1, 400):  # more than is kept for who does not read
+        connection.tell(update(revision, 8_000))
+    assert await service.next_left() is connection
+    async with asyncio.timeout(TIMEOUT_S):
+        while service.metrics.open["stream"]:
+            await asyncio.sleep(0.01)
+    peer.close()
+
+
 async def test_who_sends_a_request_behind_a_stream_loses_it(service: Service) -> None:
     async with connected(service.port) as raw:
         await raw.send(request())

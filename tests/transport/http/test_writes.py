@@ -1,5 +1,6 @@
 """Writes: a wrong one is refused by the name of its field, a bulk is judged one by one, an answer has a deadline."""
 
+import asyncio
 import json
 import time
 from typing import Any
@@ -13,8 +14,9 @@ from actors.messages.journal import DeviceWrite, Outcome, Status
 from tests.contents import SPELLED, SPELLINGS
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.transport.http.conftest import Connect
-from tests.transport.http.lone_api import api_deps
+from tests.transport.http.lone_api import api_deps, client
 from transport.access.limits import Limits
+from transport.http.api import http_api
 
 integration = pytest.mark.integration
 
@@ -196,6 +198,20 @@ async def test_a_write_beyond_the_limit_is_not_told_to_anybody(
     api = await connect(deps)
     response = await api.post(path + way, json=body, headers=bearer())
     assert (response.status_code, written) == (429, [])
+
+
+async def test_the_answer_to_a_request_that_was_cancelled_disturbs_nobody() -> None:
+    written: list[DeviceWrite] = []
+    async with client(http_api(api_deps(write=written.append)).app) as api:
+        asking = asyncio.create_task(api.post(WATCHLIST, json=VALID, headers=bearer()))
+        while not written:
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+    (write,) = written
+    assert write.answer is not None
+    write.answer(Outcome(status=Status.EXISTING))  # in the turn of the actor that decides
 
 
 @pytest.mark.parametrize(
