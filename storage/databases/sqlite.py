@@ -98,7 +98,9 @@ class SQLite:
             if isinstance(error, DatabaseOverwritten):
                 self._spoil()
             connection.close()
-            self._files.note_closed()
+            self._note_closed()
+            if isinstance(error, OSError):  # no descriptor is left, say
+                raise StoreUnavailable(f"sqlite: {error}") from error
             raise
         return connection
 
@@ -158,9 +160,7 @@ class SQLite:
         try:
             yield
         finally:
-            self._files.note_closed()
-            if self.high_water_mark is not None:
-                self.high_water_mark.close()
+            self._note_closed()
 
     def _open(self) -> sqlite3.Connection:
         # isolation_level=None: we send BEGIN. Another thread than the journal's opens the connection.
@@ -170,6 +170,11 @@ class SQLite:
         checkpoints, self._checkpoints = self._checkpoints, None
         if checkpoints is not None:
             checkpoints.close()
+
+    def _note_closed(self) -> None:
+        self._files.note_closed()
+        if self.high_water_mark is not None:
+            self.high_water_mark.close()
 
     def _spoil(self) -> None:
         if self.high_water_mark is not None:

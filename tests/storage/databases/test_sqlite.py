@@ -1,9 +1,11 @@
 """A SQLite journal that is removed or replaced under a node: nothing is acknowledged that would be gone with it."""
 
 import os
+import resource
 import shutil
 import sqlite3
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -59,6 +61,38 @@ def test_a_file_that_is_to_be_there_is_missed_and_not_made(file: Path) -> None:
     ):
         pass
     assert not file.parent.exists()
+
+
+@contextmanager
+def spare_descriptors(count: int) -> Iterator[None]:
+    """Let this process open so many files more."""
+    spare = sorted(os.open(os.devnull, os.O_RDONLY) for _ in range(count + 1))
+    for descriptor in spare:
+        os.close(descriptor)
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (spare[-1], before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_where_too_few_files_can_be_opened_it_is_unavailable_until_they_can(file: Path) -> None:
+    url = f"sqlite:///{file}"
+    with closing(Database(url)) as database, database.transaction(writing=True) as transaction:
+        transaction.connection.execute("CREATE TABLE film (title TEXT)")
+    files = list(Path("/dev/fd").iterdir())
+    for count in range(4):  # the database, its WAL, its index, and ours of that
+        with closing(Database(url)) as database:
+            with (
+                spare_descriptors(count),
+                pytest.raises(StoreUnavailable, match="open"),
+                database.transaction(writing=True),
+            ):
+                pass
+            assert list(Path("/dev/fd").iterdir()) == files
+            with database.transaction(writing=True) as transaction:
+                transaction.connection.execute("INSERT INTO film VALUES ('Alien')")
 
 
 @pytest.mark.parametrize("was_closed", [False, True])

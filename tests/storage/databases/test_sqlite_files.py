@@ -88,9 +88,12 @@ def test_a_connection_that_is_opened_again_notices_that_the_file_was_overwritten
     open_journal(sqlite_url).check()  # keeps the WAL, as the reader does
     journal.close()
     overwrite(backup, file)
+    files = list(Path("/dev/fd").iterdir())
     for _ in range(2):
         with pytest.raises(StoreUnavailable, match=OVERWRITTEN):
             journal.commit([author.add("charade")])
+    journal.close()
+    assert list(Path("/dev/fd").iterdir()) == files
 
 
 def test_a_file_that_is_overwritten_is_not_read_either(sqlite_url: str, file: Path, backup: Path) -> None:
