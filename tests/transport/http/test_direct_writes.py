@@ -4,6 +4,7 @@ import asyncio
 import gc
 import json
 import logging
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -420,6 +421,17 @@ async def test_answers_that_are_not_read_do_not_pile_up(
             most = max(most, unsent())
         client.writer.transport.abort()
     assert 0 < most < 1 << 20
+
+
+async def test_a_connection_that_is_idle_holds_nothing_of_what_was_written(
+    serve_api: ServeApi, protocols: list[HttpProtocol]
+) -> None:
+    async with connected(await serve_api(api_deps(write=decide))) as client:
+        await client.send(post(bulk(*[{"x": "y" * 200}] * 400), path=OPERATIONS))
+        assert (await client.answer()).status == 200
+        write_before = protocols[0].cycle
+        assert isinstance(write_before, DirectWrite)
+        assert sys.getsizeof(write_before._body) < 1_000
 
 
 async def test_a_client_that_stops_reading_is_let_go_also_if_little_is_unsent(
