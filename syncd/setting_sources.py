@@ -54,11 +54,11 @@ class Resolved(Struct, frozen=True):
     """The settings, and how they came about."""
 
     settings: Settings
-    sources: dict[str, str]
+    sources: dict[str, str] = {}
     """By name: ``--port``, ``SYNCD_PORT``, ``port in FILE``, ``default``."""
-    stripped: tuple[str, ...]
+    stripped: tuple[str, ...] = ()
     """Names of settings whose value had whitespace around it."""
-    misspelt: dict[str, str]
+    misspelt: dict[str, str] = {}
     """Environment variables that are no settings', each with that of the setting that it is like."""
 
 

@@ -14,26 +14,21 @@ from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
 from syncd.process.tracing import span_export
 from syncd.server import trusted_proxies
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from transport.access.origins import canonical_origin
 
 NAME = "configuration"
 
 
-def check_configuration(
-    settings: Settings,
-    flags: Mapping[str, object],
-    stripped: Collection[str] = (),
-    misspelt: Mapping[str, str] | None = None,
-) -> list[CheckResult]:
+def check_configuration(found: Resolved, flags: Mapping[str, object]) -> list[CheckResult]:
     """Check the settings by themselves.
 
     Args:
-        settings: as loaded from ``flags`` and elsewhere.
+        found: the settings, as resolved from ``flags`` and elsewhere.
         flags: what the command line said, by setting name; ``config``: the TOML file's path.
-        stripped: names of settings whose value had whitespace around it.
-        misspelt: environment variables that are no settings', each with the one that is probably meant.
     """
+    settings = found.settings
     advice = [
         *_exposure(settings),
         *_proxies(settings),
@@ -42,8 +37,8 @@ def check_configuration(
         *_devices(settings),
         *_tracing(settings),
         *_exposed_secrets(settings, flags),
-        *_stripped_secrets(settings, stripped),
-        *_misspelt(misspelt or {}),
+        *_stripped_secrets(settings, found.stripped),
+        *_misspelt(found.misspelt),
     ]
     return advice or [ok(NAME, "every setting is valid, and none looks like a mistake")]
 

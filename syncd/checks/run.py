@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from syncd.checks.bus import check_bus
 from syncd.checks.certificate import check_certificate
@@ -15,6 +15,7 @@ from syncd.checks.replica import check_replica
 from syncd.checks.report_lines import on_one_line
 from syncd.checks.results import Checked, CheckResult, failed, setting
 from syncd.checks.timeouts import CHECK_TIMEOUT_S
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 
 CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = (
@@ -31,25 +32,20 @@ CHECKS: tuple[tuple[str, Callable[[Settings], Awaitable[Checked]], str], ...] = 
 
 
 async def run_checks(
-    settings: Settings,
-    flags: Mapping[str, object],
-    timeout_s: float = CHECK_TIMEOUT_S,
-    stripped: Collection[str] = (),
-    misspelt: Mapping[str, str] | None = None,
+    found: Resolved, flags: Mapping[str, object], timeout_s: float = CHECK_TIMEOUT_S
 ) -> list[CheckResult]:
     """Return the results of every check, in a fixed order, after ``timeout_s`` at most. They hold no secret.
 
     Args:
-        settings: what would be started.
+        found: the settings that it would be started with.
         flags: what the command line said, by setting name.
         timeout_s: for each check.
-        stripped: names of settings whose value had whitespace around it.
-        misspelt: environment variables that are no settings', each with the one that is probably meant.
     """
+    settings = found.settings
     checked = await asyncio.gather(*(_with_deadline(*check, settings, timeout_s) for check in CHECKS))
     clocks = [reading for one in checked for reading in one.clocks]
     return [
-        *check_configuration(settings, flags, stripped, misspelt),
+        *check_configuration(found, flags),
         *(on_one_line(result, settings) for one in checked for result in one.results),
         *check_clock(clocks, settings, time.time()),
     ]

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 async def _check(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     try:
         found = setting_sources.resolve(vars(arguments), environment)
-        results = await run_checks(found.settings, vars(arguments), stripped=found.stripped, misspelt=found.misspelt)
+        results = await run_checks(found, vars(arguments))
     except SettingsError as error:
         results = [failed("configuration", str(error), "'syncd serve --help' explains every setting")]
     if arguments.json:

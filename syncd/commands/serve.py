@@ -53,7 +53,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
 
 def _run(found: Resolved, flags: Mapping[str, object], signals: StopSignals) -> int:
     chosen = found.settings
-    results = asyncio.run(run_checks_of_a_start(chosen, flags, found.stripped, found.misspelt))
+    results = asyncio.run(run_checks_of_a_start(found, flags))
     for result in results:
         if result.status == "failed":
             raise SettingsError(f"{result.detail}: {result.fix}")

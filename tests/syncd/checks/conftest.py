@@ -15,6 +15,7 @@ from storage.schema.version import migrate
 from syncd.checks.results import CheckResult
 from syncd.checks.run import run_checks
 from syncd.checks.timeouts import CHECK_TIMEOUT_S
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from tests import keys
 from tests.daemon import SECRET
@@ -37,7 +38,7 @@ def check(tmp_path: Path) -> Check:
 
     async def checked(timeout_s: float = CHECK_TIMEOUT_S, **changes: Any) -> dict[str, CheckResult]:
         settings = Settings(**{"data_dir": tmp_path, "port": 0, "jwt_secret": SECRET, **changes})
-        return {result.name: result for result in await run_checks(settings, {}, timeout_s)}
+        return {result.name: result for result in await run_checks(Resolved(settings), {}, timeout_s)}
 
     return checked
 

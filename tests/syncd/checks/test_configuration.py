@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from syncd.checks.configuration import check_configuration
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from tests.daemon import SECRET
 from tests.syncd.checks.report import Report
@@ -31,7 +32,7 @@ PUBNUB = CLUSTER | {"bus": "pubnub", "pubnub_tls": False}
     ],
 )
 def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
-    assert [result.status for result in check_configuration(Settings(**chosen), {})] == ["ok"]
+    assert [result.status for result in check_configuration(Resolved(Settings(**chosen)), {})] == ["ok"]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +59,7 @@ def test_sound_settings_are_ok(chosen: dict[str, Any]) -> None:
     ],
 )
 def test_one_unwise_setting_is_told_with_what_to_set(chosen: dict[str, Any], status: str, setting: str) -> None:
-    (result,) = check_configuration(Settings(**chosen), {})
+    (result,) = check_configuration(Resolved(Settings(**chosen)), {})
     assert result.status == status
     assert result.fix is not None
     assert f"--{setting.replace('_', '-')} (SYNCD_{setting.upper()})" in result.fix
@@ -74,7 +75,7 @@ def test_one_unwise_setting_is_told_with_what_to_set(chosen: dict[str, Any], sta
     ],
 )
 def test_a_secret_given_as_a_flag_is_told_without_it(chosen: dict[str, Any], name: str) -> None:
-    (result,) = check_configuration(Settings(**chosen), {name: chosen[name], "host": "127.0.0.1"})
+    (result,) = check_configuration(Resolved(Settings(**chosen)), {name: chosen[name], "host": "127.0.0.1"})
     assert result.status == "warning"
     assert name.upper() in str(result.fix)
     assert chosen[name] not in result.detail + str(result.fix)
@@ -83,7 +84,7 @@ def test_a_secret_given_as_a_flag_is_told_without_it(chosen: dict[str, Any], nam
 def test_whitespace_that_was_not_taken_for_a_part_of_a_secret_is_told() -> None:
     stripped = ("bus_key", "database_url", "host", "jwt_issuer", "pubnub_publish_key")
     chosen: dict[str, Any] = CLUSTER | {"database_url": "postgresql://u:pw@db/x"}
-    told = check_configuration(Settings(**chosen), {}, stripped)
+    told = check_configuration(Resolved(Settings(**chosen), stripped=stripped), {})
     assert [result.status for result in told] == ["warning"] * 3
     fixes = "".join(str(result.fix) for result in told)
     assert [name for name in stripped if f"(SYNCD_{name.upper()})" in fixes] == [
@@ -103,9 +104,9 @@ def test_a_variable_that_is_no_setting_is_told_with_the_one_that_is_meant(tmp_pa
 def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> None:
     file = tmp_path / "syncd.toml"
     file.touch(0o644)
-    (result,) = check_configuration(Settings(jwt_secret=SECRET), {"config": file})
+    (result,) = check_configuration(Resolved(Settings(jwt_secret=SECRET)), {"config": file})
     assert (result.status, result.detail) == ("warning", f"every user of this machine can read {file}")
     file.chmod(0o640)
-    assert check_configuration(Settings(jwt_secret=SECRET), {"config": file})[0].status == "ok"
+    assert check_configuration(Resolved(Settings(jwt_secret=SECRET)), {"config": file})[0].status == "ok"
     file.chmod(0o644)
-    assert check_configuration(Settings(), {"config": file})[0].status == "ok"
+    assert check_configuration(Resolved(Settings()), {"config": file})[0].status == "ok"

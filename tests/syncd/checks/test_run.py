@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from syncd.checks.run import run_checks
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from tests.syncd.checks.conftest import Check
 from tests.syncd.checks.report import assert_result
@@ -54,6 +55,6 @@ async def test_a_defect_in_one_check_is_told_and_the_others_go_on(check: Check) 
 
 async def test_a_result_is_one_line_without_secrets() -> None:
     settings = Settings(port=0, bus="amqp://ann:a-secret@bus\n:5672", jwt_secret="short\nsecret")
-    for result in await run_checks(settings, {}):
+    for result in await run_checks(Resolved(settings), {}):
         assert "\n" not in result.detail
         assert "a-secret" not in result.detail

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from syncd.checks.start import run_checks_of_a_start
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from tests.daemon import SECRET
 
 
 async def test_what_is_right_is_not_told(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, jwt_secret=SECRET, max_connections=100)
-    assert await run_checks_of_a_start(settings, {}, ()) == []
+    assert await run_checks_of_a_start(Resolved(settings), {}) == []
 
 
 async def test_what_is_wrong_is_told_on_one_line_without_secrets(tmp_path: Path) -> None:
@@ -20,7 +21,7 @@ async def test_what_is_wrong_is_told_on_one_line_without_secrets(tmp_path: Path)
         heartbeat_interval=30.0,
         heartbeat_timeout=30.0,
     )
-    results = await run_checks_of_a_start(settings, {}, ())
+    results = await run_checks_of_a_start(Resolved(settings), {})
     assert ("configuration", "failed") in [(result.name, result.status) for result in results]
     assert not any("\n" in result.detail or "a-secret" in result.detail for result in results)
 
@@ -29,10 +30,10 @@ async def test_an_issuer_that_is_away_does_not_keep_a_daemon_from_starting(tmp_p
     settings = Settings(
         data_dir=tmp_path, jwks_url="https://nowhere.invalid/", jwt_audience="syncd", max_connections=100
     )
-    assert await run_checks_of_a_start(settings, {}, ()) == []
+    assert await run_checks_of_a_start(Resolved(settings), {}) == []
 
 
 async def test_a_variable_that_is_no_setting_is_told(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, jwt_secret=SECRET, max_connections=100)
-    (result,) = await run_checks_of_a_start(settings, {}, (), {"SYNCD_PROT": "SYNCD_PORT"})
+    (result,) = await run_checks_of_a_start(Resolved(settings, misspelt={"SYNCD_PROT": "SYNCD_PORT"}), {})
     assert (result.status, result.detail) == ("warning", "SYNCD_PROT is no setting, and changes nothing")

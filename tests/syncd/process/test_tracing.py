@@ -10,6 +10,7 @@ from actors.messages.trace import TraceParent
 from syncd.checks.configuration import check_configuration
 from syncd.errors import ExtraMissing
 from syncd.process.tracing import FIELDS, tracing
+from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from tests.fakes.collector import running_collector
 
@@ -66,5 +67,5 @@ async def test_without_opentelemetry_the_start_and_the_check_say_what_to_install
     with pytest.raises(ExtraMissing, match=rf"^--otlp-endpoint needs .*: {re.escape(fix)}$"):
         async with tracing(settings, "node-a"):
             pass
-    (result,) = check_configuration(settings, {})
+    (result,) = check_configuration(Resolved(settings), {})
     assert (result.status, result.fix) == ("failed", f"{fix}, for --otlp-endpoint (SYNCD_OTLP_ENDPOINT)")
