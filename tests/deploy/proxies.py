@@ -65,12 +65,6 @@ def program(name: str) -> str:
     return path
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
-
-
 @contextmanager
 def running(command: list[str], port: int, log: Path) -> Iterator[None]:
     """Run a proxy until the end of the context, which begins when it listens on ``port``."""

@@ -2,7 +2,6 @@
 
 import json
 import re
-import socket
 import subprocess
 import sys
 import tomllib
@@ -15,6 +14,7 @@ from syncd.settings import Settings
 from tests.daemon import StartDaemon
 from tests.deploy.conftest import DEPLOY, ROOT
 from tests.fakes.authority import write_certificate
+from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
 
 SHUTDOWN_S = Settings().shutdown_timeout
@@ -94,8 +94,7 @@ def is_healthy(**environment: str) -> bool:
 
 
 def test_the_image_s_health_check_tells_a_node_from_none_whatever_proxy_others_are_reached_by(node: str) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        closed_port = str(listener.getsockname()[1])
+    closed_port = str(free_port())
     port = node.rpartition(":")[2]
     assert is_healthy(SYNCD_PORT=port)
     assert is_healthy(SYNCD_PORT=port, http_proxy=f"http://127.0.0.1:{closed_port}")

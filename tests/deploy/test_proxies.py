@@ -20,8 +20,9 @@ from websockets.exceptions import InvalidStatus
 
 from tests.daemon import FILM, WATCHLIST, bearer
 from tests.deploy.conftest import ROOT, SECRET
-from tests.deploy.proxies import HAPROXY, NGINX, free_port, program, running
+from tests.deploy.proxies import HAPROXY, NGINX, program, running
 from tests.fakes.authority import write_certificate
+from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
 
 PREFIX = "/sync-service"

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import re
-import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -19,6 +18,7 @@ from playwright.async_api import Locator
 from playwright.async_api import expect as expect_of_playwright
 
 from tests.engines import WEBKIT_DRIVER, XVFB
+from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
 
 ELEMENT: Final = "element-6066-11e4-a52e-4f735466cecf"  # so WebDriver calls a reference to one
@@ -116,8 +116,7 @@ def running_webkit() -> Iterator[WebKit]:
     ):
         os.close(writing)
         display = f":{told.readline().strip()}"
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         environment = {**os.environ, **stack.enter_context(_without_motion()), "DISPLAY": display}
         with subprocess.Popen([WEBKIT_DRIVER, f"--port={port}"], env=environment) as program:
             driver = Driver(port)

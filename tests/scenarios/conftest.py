@@ -2,11 +2,9 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
-import socket
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -24,6 +22,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from syncd.cluster import Child
 from tests.daemon import daemon
 from tests.databases import database_url, postgresql
+from tests.sockets import free_port, next_message
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
@@ -39,8 +38,7 @@ class BusServer(ABC):
     """What carries messages between the nodes; on one port for its whole life, however often it is killed."""
 
     def __init__(self, log: Path) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
+        self.port = free_port()
         self.log = log
 
     @property
@@ -229,13 +227,6 @@ async def publisher(broker: PubNubBroker) -> AsyncIterator[Publisher]:
     sdk._subscription_manager.loop.close()  # the SDK makes one and forgets it
 
 
-async def said_to(socket: ClientConnection) -> dict[str, Any]:
-    """Return what the device is told next, whatever it is."""
-    async with asyncio.timeout(TIMEOUT_S):
-        message: dict[str, Any] = json.loads(await socket.recv())
-        return message
-
-
 class Watcher:
     """A device that waits for its messages one by one."""
 
@@ -243,9 +234,7 @@ class Watcher:
         self._socket = socket
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(TIMEOUT_S):
-            message: dict[str, Any] = json.loads(await self._socket.recv())
-            return message
+        return await next_message(self._socket)
 
     async def revisions(self, count: int) -> list[int]:
         """Return the revisions of the next ``count`` messages."""

@@ -14,10 +14,10 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
 
 from actors.messages.control import ControlMessage, ShowNotice
 from tests.scenarios.conftest import SECRET, BusServer, ClusterNode, NatsServer, Publisher, PubNubBroker, StartNode
+from tests.sockets import close_code
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 from transport.bus.channels import CONTROL_CHANNEL
@@ -81,15 +81,6 @@ async def nats(tmp_path: Path) -> AsyncIterator[NatsServer]:
     await server.start()
     yield server
     await server.kill()
-
-
-async def close_code(socket: ClientConnection) -> int | None:
-    async with asyncio.timeout(TIMEOUT_S):
-        try:
-            while True:
-                await socket.recv()
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
 
 
 async def next_of(socket: ClientConnection) -> Any:

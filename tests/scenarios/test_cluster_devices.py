@@ -9,7 +9,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode, said_to
+from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode
+from tests.sockets import next_message
 
 pytestmark = pytest.mark.integration
 
@@ -20,7 +21,7 @@ KEY = "a bus key of the scenarios, and long enough"
 async def order(socket: ClientConnection, target: str, **more: Any) -> dict[str, Any]:
     """Send a command, and return what it is answered."""
     await socket.send(json.dumps({"type": "device_command", "target_device_id": target, **more}))
-    return await said_to(socket)
+    return await next_message(socket)
 
 
 class Follower:
@@ -35,7 +36,7 @@ class Follower:
     async def until_it_shows(self, names: dict[str, str | None], online: dict[str, bool]) -> None:
         """Take in what comes until both are shown; ``online`` of those alone that it names."""
         while self.names != names or not online.items() <= self.online.items():
-            self._take_in(await said_to(self.socket))
+            self._take_in(await next_message(self.socket))
 
     def _take_in(self, message: dict[str, Any]) -> None:
         if message["type"] != "device_update":
@@ -91,7 +92,7 @@ async def test_devices_are_seen_and_commanded_wherever_they_are(
 
         ack = await order(phone, "tv", command_type="seek", payload={"position_seconds": 1.0}, id="c1")
         assert ack == {"type": "ack", "id": "c1", "status": "sent"}
-        assert await said_to(tv) == {
+        assert await next_message(tv) == {
             "type": "device_command",
             "command": "seek",
             "target_device": "tv",
@@ -103,11 +104,11 @@ async def test_devices_are_seen_and_commanded_wherever_they_are(
             200,
             {"success": True, "target_device_id": "tablet", "content_id": FILM, "position_seconds": None},
         )
-        handed = await said_to(tablet)  # the first that it is told
+        handed = await next_message(tablet)  # the first that it is told
         assert (handed["command"], handed["target_device"]) == (f"handoff:{FILM}", "tablet")
         assert (await order(tv, "tv", command_type="pause", id=1))["command"] == "pause"  # to itself, on one node
         await stranger.send('{"type":"ping"}')
-        assert await said_to(stranger) == {"type": "pong"}
+        assert await next_message(stranger) == {"type": "pong"}
 
         await tv.close()
         await until(lambda: _is(online, everybody | {"tv": False}))

@@ -7,7 +7,8 @@ import aiohttp
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode, said_to
+from tests.scenarios.conftest import Bearer, BusServer, ClusterNode, StartNode
+from tests.sockets import next_message
 
 pytestmark = pytest.mark.integration
 
@@ -18,7 +19,7 @@ KEY = "a bus key of the scenarios, and long enough"
 async def until_it_shows(socket: ClientConnection, expected: dict[str, str]) -> None:
     """Read until the lists are as expected, by what they are called; nothing else may be told."""
     while True:
-        message = await said_to(socket)
+        message = await next_message(socket)
         assert message["type"] == "lists"
         if {one["list"]: one["name"] for one in message["lists"]} == expected:
             return
@@ -45,7 +46,7 @@ async def test_a_list_that_is_made_named_or_deleted_is_told_on_every_node_to_who
         others = [await device(here, "ann", ""), await device(there, "ann", "?since=watchlist:0")]
         others.append(await device(there, "bob", "?since=lists:0"))
         for follower in followers:
-            resumed = await said_to(follower)
+            resumed = await next_message(follower)
             assert (resumed["type"], resumed["revision"], resumed["collection"]) == ("resumed", 0, "lists")
             await until_it_shows(follower, {})
 
@@ -63,4 +64,4 @@ async def test_a_list_that_is_made_named_or_deleted_is_told_on_every_node_to_who
         for other, told in zip(others, ([], ["resumed"], ["resumed", "lists"]), strict=True):
             await other.send('{"type":"ping"}')
             for message_type in (*told, "pong"):
-                assert (await said_to(other))["type"] == message_type
+                assert (await next_message(other))["type"] == message_type

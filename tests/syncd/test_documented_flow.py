@@ -12,6 +12,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.daemon import DaemonProcess, StartDaemon, bearer, token
+from tests.sockets import next_message
 from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
@@ -36,12 +37,6 @@ async def device() -> AsyncIterator[Connect]:
             return await stack.enter_async_context(connect(url, additional_headers=bearer(user, device_id)))
 
         yield opened
-
-
-async def received(socket: ClientConnection) -> dict[str, Any]:
-    async with asyncio.timeout(TIMEOUT_S):
-        message: dict[str, Any] = json.loads(await socket.recv())
-        return message
 
 
 async def has_nothing_more(socket: ClientConnection) -> bool:
@@ -85,7 +80,7 @@ async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_e
     assert (answer["operation"], answer["content_id"], answer["revision"]) == ("add", CONTENT_ID, 1)
     assert set(answer["timestamp"]) == {"physical", "logical", "node"}
     for socket in devices:
-        message = await received(socket)
+        message = await next_message(socket)
         assert {name: message[name] for name in ("type", "content_id", "action")} == {
             "type": "watchlist_update",
             "content_id": CONTENT_ID,
@@ -95,7 +90,7 @@ async def test_a_write_reaches_the_users_three_devices_exactly_once_and_nobody_e
     status, _ = await author.write("remove")
     assert status == 200
     for socket in devices:
-        message = await received(socket)
+        message = await next_message(socket)
         assert (message["action"], message["revision"]) == ("remove", 2)
         assert await has_nothing_more(socket)
     assert await has_nothing_more(stranger)
@@ -107,12 +102,12 @@ async def test_the_same_write_over_the_socket_does_the_same_and_is_acknowledged(
     writer, other = await device(daemon, user, "device-a"), await device(daemon, user, "device-b")
     message = {"type": "watchlist_update", "operation": "add", "content_id": CONTENT_ID, "id": "w1"}
     await writer.send(json.dumps(message))
-    answers = [await received(writer), await received(writer)]
+    answers = [await next_message(writer), await next_message(writer)]
     ack = next(answer for answer in answers if answer["type"] == "ack")
     update = next(answer for answer in answers if answer["type"] == "watchlist_update")
     assert (ack["id"], ack["status"], ack["revision"]) == ("w1", "added", 1)
     assert (update["action"], update["revision"]) == ("add", 1)
-    assert (await received(other))["revision"] == 1
+    assert (await next_message(other))["revision"] == 1
     assert await has_nothing_more(writer)
 
 
@@ -129,7 +124,7 @@ async def test_a_repeated_operation_gets_the_first_answer_and_reaches_devices_on
     first = await author.write("add", operation_id="once")
     again = await author.write("add", operation_id="once")
     assert first == again
-    assert (await received(socket))["revision"] == 1
+    assert (await next_message(socket))["revision"] == 1
     assert await has_nothing_more(socket)
 
 
@@ -141,9 +136,9 @@ async def test_a_device_that_was_away_gets_what_it_missed_and_then_live_updates(
         await author.write("add", content_id)
     socket = await device(daemon, user, "device-b", "?since=1")
     await author.write("add", contents[4])
-    resumed = await received(socket)
+    resumed = await next_message(socket)
     assert (resumed["type"], resumed["recovered"]) == ("resumed", True)
-    assert [(await received(socket))["revision"] for _ in range(4)] == [2, 3, 4, 5]
+    assert [(await next_message(socket))["revision"] for _ in range(4)] == [2, 3, 4, 5]
     assert await has_nothing_more(socket)
 
 
@@ -156,7 +151,7 @@ async def test_a_vanished_device_is_unregistered_and_the_others_go_on(
         while (await figures(http, lone_daemon))["total_connections"] != 1:
             await asyncio.sleep(0.01)
     await Author(http, lone_daemon, "ann").write("add")
-    assert (await received(stays))["revision"] == 1
+    assert (await next_message(stays))["revision"] == 1
 
 
 async def figures(http: aiohttp.ClientSession, daemon: DaemonProcess) -> dict[str, float]:
@@ -173,7 +168,7 @@ async def test_the_documented_figures_count_the_flow(
     devices = [await device(lone_daemon, "ann", name) for name in ("device-b", "device-c", "device-d")]
     await Author(http, lone_daemon, "ann").write("add")
     for socket in devices:
-        await received(socket)
+        await next_message(socket)
     after = await figures(http, lone_daemon)
     assert (after["messages_relayed"], after["messages_sent"]) == (1, 3)
     assert (after["active_connections"], after["total_connections"], after["active_users"]) == (3, 3, 1)
@@ -201,7 +196,7 @@ async def test_the_first_run_prints_where_to_look_and_a_token_that_works(start_d
 async def test_sigterm_says_goodbye_and_ends_with_0(lone_daemon: DaemonProcess, device: Connect) -> None:
     socket = await device(lone_daemon, "ann", "device-b")
     ended = asyncio.create_task(lone_daemon.terminate())
-    goodbye = await received(socket)
+    goodbye = await next_message(socket)
     assert goodbye["type"] == "goodbye"
     assert goodbye["reconnect_in_ms"] >= 0
     await socket.wait_closed()
@@ -218,7 +213,7 @@ async def test_a_token_that_ends_closes_its_socket_with_4500_and_a_renewed_one_g
             for name in ("short", "renewed")
         ]
         await renewed.send(json.dumps({"type": "authenticate", "token": token(user, "renewed"), "id": 1}))
-        answer = await received(renewed)
+        answer = await next_message(renewed)
         assert (answer["type"], answer["id"]) == ("authenticated", 1)
         async with asyncio.timeout(TIMEOUT_S):
             await short.wait_closed()

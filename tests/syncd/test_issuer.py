@@ -10,13 +10,14 @@ import aiohttp
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.daemon import WATCHLIST, DaemonProcess, StartDaemon
 from tests.fakes.key_issuer import KeyIssuer, key_issuer, public_jwk
 from tests.keys import rsa_key
 from tests.server_sent_events import EventReader
+from tests.sockets import close_code
 from tests.timeouts import TIMEOUT_S
 
 STOLEN, SAFE, NEW = rsa_key(1), rsa_key(2), rsa_key(3)
@@ -42,15 +43,6 @@ def daemon(start_daemon: StartDaemon, issuer: KeyIssuer) -> DaemonProcess:
 async def status(http: aiohttp.ClientSession, daemon: DaemonProcess, headers: dict[str, str]) -> int:
     async with http.get(daemon.url + WATCHLIST, headers=headers) as response:
         return response.status
-
-
-async def close_code(socket: ClientConnection) -> int | None:
-    async with asyncio.timeout(TIMEOUT_S):
-        try:
-            while True:
-                await socket.recv()
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
 
 
 @pytest.mark.parametrize("kid", ["new", "stolen"])

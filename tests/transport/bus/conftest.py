@@ -3,7 +3,6 @@ import contextlib
 import gc
 import shutil
 import signal
-import socket
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -16,6 +15,7 @@ import pytest
 from actors.ports import Bus, BusListener
 from pubnub_broker.server import BrokerServer, serve
 from tests.fakes.memory_bus import MemoryHub
+from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
 from transport.bus.nats.bus import NatsBus
 from transport.bus.nats.servers import NatsSettings
@@ -235,13 +235,6 @@ class Pipe:
                 await self.is_open.wait()
                 target.write(data)
             target.close()
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 async def _running(engine: Engine) -> AsyncIterator[Engine]:

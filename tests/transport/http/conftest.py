@@ -5,7 +5,7 @@ import aiohttp
 import httpx
 import pytest
 
-from tests.daemon import DaemonProcess, way
+from tests.daemon import DaemonProcess, bearer, way
 from tests.transport.conftest import Serve
 from transport.http.api import http_api
 from transport.http.deps import ApiDeps
@@ -13,6 +13,7 @@ from transport.http.deps import ApiDeps
 __all__ = ["way"]
 
 ServeApi = Callable[..., Awaitable[int]]
+Ask = Callable[..., Awaitable[tuple[int, Any]]]
 Connect = Callable[[ApiDeps], Awaitable[httpx.AsyncClient]]
 
 
@@ -21,6 +22,17 @@ async def api(daemon: DaemonProcess) -> AsyncIterator[aiohttp.ClientSession]:
     """A client of the shared daemon, which names paths only."""
     async with aiohttp.ClientSession(daemon.url) as session:
         yield session
+
+
+@pytest.fixture
+def ask(api: aiohttp.ClientSession, user: str) -> Ask:
+    """``await ask(method, path, body, **headers)``: status and answer of the shared daemon, to ``user``."""
+
+    async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
+        async with api.request(method, path, json=body, headers=bearer(user) | headers) as response:
+            return response.status, await response.json(content_type=None) if await response.read() else None
+
+    return ask
 
 
 @pytest.fixture

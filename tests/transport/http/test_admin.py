@@ -8,10 +8,11 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from tests.daemon import SECRET, DaemonProcess, StartDaemon, bearer
+from tests.sockets import close_code
 from tests.timeouts import TIMEOUT_S
 from transport.access.minting import mint
 
@@ -91,15 +92,6 @@ def lone_daemon(start_daemon: StartDaemon) -> DaemonProcess:
 @pytest.fixture
 def admin(http: aiohttp.ClientSession, daemon: DaemonProcess) -> Operator:
     return Operator(http, daemon)
-
-
-async def end_of(socket: ClientConnection) -> int | None:
-    async with asyncio.timeout(TIMEOUT_S):
-        try:
-            while True:
-                await socket.recv()
-        except ConnectionClosed as closed:
-            return closed.rcvd.code if closed.rcvd else None
 
 
 async def test_only_tokens_with_the_scope_may(admin: Operator) -> None:
@@ -222,11 +214,11 @@ async def test_a_users_devices_are_shown_and_disconnected_one_or_all(
     assert [connection["device_id"] for connection in shown] == ["tv", phone, "pad"]
     assert all(time.gmtime(began_s)[:1] == time.strptime(c["connected_at"][:4], "%Y")[:1] for c in shown)
     assert await admin.post("disconnect", user_id=user, device_id=phone) == {"disconnected": 1} | ALONE
-    assert await end_of(sockets[1]) == 4004
+    assert await close_code(sockets[1]) == 4004
     assert await admin.post("disconnect", user_id=user, device_id="fridge") == {"disconnected": 0} | ALONE
     await admin.sees(quoted, 2)
     assert await admin.post("disconnect", user_id=user) == {"disconnected": 2} | ALONE
-    assert [await end_of(sockets[0]), await end_of(sockets[2])] == [4004, 4004]
+    assert [await close_code(sockets[0]), await close_code(sockets[2])] == [4004, 4004]
     await admin.sees(other, 1)
     await bystander.close()
     async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):
@@ -266,7 +258,7 @@ async def test_a_revoked_token_is_refused_and_its_sockets_closed_on_every_node_a
     assert (
         await admin.post("revoke", token_id="stolen", expires_at=int(time.time()) + 600) == {"disconnected": 1} | ALONE
     )
-    assert [await end_of(socket) for socket in sockets] == [4501, 4501]
+    assert [await close_code(socket) for socket in sockets] == [4501, 4501]
     await innocent.send('{"type":"ping"}')
     assert json.loads(await innocent.recv()) == {"type": "pong"}
     await innocent.close()
@@ -316,7 +308,7 @@ async def test_a_connection_that_has_renewed_its_token_outlives_the_old_ones_rev
         assert json.loads(await tv.recv())["type"] == "authenticated"
         assert await admin.post("revoke", token_id=old_id) == {"disconnected": 0} | ALONE
         assert await admin.post("revoke", token_id=new_id) == {"disconnected": 1} | ALONE
-        assert await end_of(tv) == 4501
+        assert await close_code(tv) == 4501
 
 
 async def test_a_token_minted_on_the_command_line_has_an_id_and_the_scope(

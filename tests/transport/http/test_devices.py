@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -16,6 +16,7 @@ from actors.messages.journal import DeviceWrite, Outcome, Status
 from actors.messages.registers import RegisterChange
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
+from tests.transport.http.conftest import Ask
 from tests.transport.http.lone_api import api_deps, client
 from transport.http.api import http_api
 
@@ -24,8 +25,6 @@ HANDOFF = f"{DEVICES}/handoff"
 NAMED = KnownFields(device_name="TV", device_type="tv", platform="webos", capabilities=b'{"can_cast":true}')
 TV = KnownDevice(device_id="tv", fields=NAMED, last_seen_ms=1_764_000_000_250, nodes=("a",))
 PHONE = KnownDevice(device_id="my phone/ü", fields=KnownFields(), last_seen_ms=1_764_000_000_000, nodes=())
-
-Ask = Callable[..., Awaitable[tuple[int, Any]]]
 
 
 def asking(**replacements: Any) -> Ask:

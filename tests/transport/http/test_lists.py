@@ -1,6 +1,5 @@
 """Lists beside the watchlist over HTTP: written, read, named and deleted by their paths."""
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -12,24 +11,13 @@ from actors.messages.channel import HeadMoved
 from actors.messages.failures import ReadFailed, WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList, ReadLists
 from tests.daemon import FILM, WATCHLIST, bearer
+from tests.transport.http.conftest import Ask
 from tests.transport.http.lone_api import api_deps, client
 from transport.http.api import http_api
 
 LISTS = "/api/v1/sync/lists"
 ACTIVITIES = "/api/v1/sync/last_activities"
-Ask = Callable[..., Awaitable[tuple[int, Any]]]
 ADD = {"operation": "add", "content_id": FILM}
-
-
-@pytest.fixture
-def ask(api: aiohttp.ClientSession, user: str) -> Ask:
-    """``await ask(method, path, body, **headers)``: status, and the answer."""
-
-    async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        async with api.request(method, path, json=body, headers=bearer(user) | headers) as response:
-            return response.status, await response.json(content_type=None) if await response.read() else None
-
-    return ask
 
 
 @pytest.mark.integration

@@ -2,30 +2,17 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import aiohttp
 import pytest
 from websockets.asyncio.client import connect
 
 from tests.daemon import FILM, DaemonProcess, bearer
 from tests.timeouts import TIMEOUT_S
+from tests.transport.http.conftest import Ask
 
 PROGRESS = "/api/v1/sync/progress"
 ACTIVITIES = "/api/v1/sync/last_activities"
-Ask = Callable[..., Awaitable[tuple[int, Any]]]
-
-
-@pytest.fixture
-def ask(api: aiohttp.ClientSession, user: str) -> Ask:
-    """``await ask(method, path, body, **headers)``: status, and the answer."""
-
-    async def ask(method: str, path: str, body: Any = None, **headers: str) -> tuple[int, Any]:
-        async with api.request(method, path, json=body, headers=bearer(user) | headers) as response:
-            return response.status, await response.json(content_type=None) if await response.read() else None
-
-    return ask
 
 
 def stamp(second: int) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from msgspec import structs
 
 from actors.errors import BusUnavailable
 from actors.ports import Bus
+from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
-from tests.transport.bus.conftest import Inbox, NatsEngine, free_port
+from tests.transport.bus.conftest import Inbox, NatsEngine
 from transport.bus.nats.subscriptions import AT_ONCE
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
