@@ -8,8 +8,6 @@ from typing import Annotated, Final
 
 from msgspec import Meta
 
-from actors.messages.names import MAX_NAME_LENGTH
-
 WATCHLIST: Final = "watchlist"
 PROGRESS: Final = "progress"
 DEVICES: Final = "devices"
@@ -18,7 +16,6 @@ LISTS: Final = "lists"
 LIST_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._~-]{0,63}"
 """What a list is called in URLs: nothing in it is escaped there, and none is ``.`` or ``..``."""
 LIST_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a digit"
-MAX_TITLE_LENGTH: Final = MAX_NAME_LENGTH
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
