@@ -1,4 +1,4 @@
-"""How much of a user's history is kept. The user's own writes delete the rest, a little at a time."""
+"""How much of a line's history is kept. Its own writes delete the rest, a little at a time."""
 
 from msgspec import Struct
 from sqlalchemy import bindparam, delete, select
@@ -14,7 +14,7 @@ DEFAULT_MAX_AGE_MS = 30 * 24 * 3600 * 1000
 DEFAULT_MIN_ANSWER_AGE_MS = 30 * 24 * 3600 * 1000
 
 PRUNE_EVERY = 100
-"""Revisions between two prunings of a user's history: 99 of 100 writes cost nothing, and at most 99 operations too many
+"""Revisions between two prunings of a line's history: 99 of 100 writes cost nothing, and at most 99 operations too many
 are kept. A user who stops writing keeps the history, so that an absent device still finds it."""
 
 
@@ -31,27 +31,27 @@ class HistoryLimits(Struct, frozen=True):
 
 DEFAULT_HISTORY = HistoryLimits()
 
-_OF_USER = operations.c.user_id == bindparam("of_user")
+_OF_LINE = operations.c.user_id == bindparam("of_line")
 _FIRST_YOUNG = Statement(
     select(operations.c.revision)
     .where(
-        _OF_USER,
+        _OF_LINE,
         operations.c.revision >= bindparam("first_kept"),
         operations.c.recorded_ms >= bindparam("born_after_ms"),
     )
     .order_by(operations.c.revision)
     .limit(1),
-    "of_user",
+    "of_line",
     "first_kept",
     "born_after_ms",
 )
 _DELETE_OLDER = Statement(
-    delete(operations).where(_OF_USER, operations.c.revision < bindparam("first_kept")), "of_user", "first_kept"
+    delete(operations).where(_OF_LINE, operations.c.revision < bindparam("first_kept")), "of_line", "first_kept"
 )
 
 
 def is_due(before: int, after: int, every: int = PRUNE_EVERY) -> bool:
-    """Return whether the commit that moves a user's head from ``before`` to ``after`` has to prune."""
+    """Return whether the commit that moves a line's head from ``before`` to ``after`` has to prune."""
     return before // every != after // every
 
 
