@@ -175,7 +175,7 @@ function carriedBy({
   data,
   position
 }) {
-  return { ...data && { data }, ...position && { position } };
+  return { ...data && { data }, ...typeof position === "string" && { position } };
 }
 function checkedCarried({ data = null, position = null }) {
   if (position !== null && !(typeof position === "string" && /^[!-~]{1,64}$/u.test(position)))
