@@ -312,14 +312,20 @@ async def test_a_client_that_reads_slowly_gets_all_of_its_answer(serve: Serve) -
     assert loop.time() >= ends_s
 
 
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> list[Callable[[], None]]:
+    """What waits for its turn, as in a storm: none of it runs by itself."""
+    works: list[Callable[[], None]] = []
+    monkeypatch.setattr(
+        http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=lambda work, _: works.append(work))
+    )
+    return works
+
+
 async def test_what_comes_before_its_turn_is_not_read_without_end(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, waiting: list[Callable[[], None]]
 ) -> None:
     """In a storm a new connection waits; meanwhile two reads are kept, and the rest stays in the network."""
-    waiting: list[Callable[[], None]] = []
-    monkeypatch.setattr(
-        http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=lambda work, _: waiting.append(work))
-    )
     async with streams(await serve()) as (reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n" % LARGE + b"x" * LARGE)
         unsent = [writer.transport.get_write_buffer_size()]
@@ -334,12 +340,8 @@ async def test_what_comes_before_its_turn_is_not_read_without_end(
 
 
 async def test_a_request_whose_head_came_in_parts_before_its_turn_goes_on_with_its_body(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, waiting: list[Callable[[], None]]
 ) -> None:
-    waiting: list[Callable[[], None]] = []
-    monkeypatch.setattr(
-        http_protocol, "time_sliced_queue", lambda: SimpleNamespace(run=lambda work, _: waiting.append(work))
-    )
     async with streams(await serve()) as (reader, writer):
         for part in (b"POST / HTTP/1.1\r\n", b"Host: h\r\nContent-Length: 4\r\n\r\n"):
             writer.write(part)
