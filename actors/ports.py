@@ -6,17 +6,8 @@ from typing import Protocol, TypeVar
 
 from msgspec import Struct
 
-from actors.messages.journal import (
-    AnyOperation,
-    Bookmark,
-    Changes,
-    ChangesExpired,
-    Head,
-    Outcome,
-    Page,
-    PageExpired,
-    RegisterPage,
-)
+from actors.messages.journal import AnyOperation, Outcome
+from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired, Head, Page, PageExpired, RegisterPage
 from actors.runtime.ask import Request
 
 R = TypeVar("R")

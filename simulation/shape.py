@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from actors.messages.content_ids import ContentIdKind
-from actors.messages.journal import SLICE_ROWS
+from actors.messages.journal_reads import SLICE_ROWS
 from simulation.outside.bus import Style
 
 SMALL_STEPS: Final = 33

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from msgspec import Struct
 
-from actors.messages.journal import SLICE_ROWS
+from actors.messages.journal_reads import SLICE_ROWS
 from actors.ports import StoreClient
 from actors.presence.presence import LEASE_S
 from storage.processes.client import StoreProcesses

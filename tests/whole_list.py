@@ -2,7 +2,7 @@
 
 from msgspec import structs
 
-from actors.messages.journal import SLICE_ROWS, Item, Page
+from actors.messages.journal_reads import SLICE_ROWS, Item, Page
 from actors.ports import JournalStore
 
 

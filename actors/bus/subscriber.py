@@ -19,7 +19,8 @@ from actors.messages.bus import (
     UsersSubscribed,
 )
 from actors.messages.channel import JOURNAL, BusMessage, HeadMoved
-from actors.messages.journal import Head, HeadsLoaded, JournalMessage, LoadHeads
+from actors.messages.journal import JournalMessage
+from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics
 from actors.ports import Bus, BusListener
 from actors.runtime.supervisor import SupervisedActor

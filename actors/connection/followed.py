@@ -8,7 +8,7 @@ from msgspec import Struct
 from actors.messages.collections import LISTS, PROGRESS, WATCHLIST, list_of
 from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn, Replayed
 from actors.messages.device import Resumed
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from actors.messages.register_kinds import KINDS
 
 _USUAL: Final[dict[frozenset[str], frozenset[str]]] = {

@@ -10,16 +10,8 @@ from actors.journal.read_turns import ReadTurns
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
 from actors.messages.devices import ReadDevices, WritePresence
-from actors.messages.journal import (
-    Commit,
-    JournalMessage,
-    LoadHeads,
-    Probe,
-    ReadChanges,
-    ReadPage,
-    ReadSnapshotPage,
-    Settle,
-)
+from actors.messages.journal import Commit, JournalMessage, Probe, Settle
+from actors.messages.journal_reads import LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
 from actors.messages.lists import DeleteList, PutList, ReadLists
 from actors.messages.registers import ReadRegister
 from actors.metrics import JournalMetrics

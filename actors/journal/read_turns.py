@@ -21,7 +21,7 @@ from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.messages.collections import kind_of, line_of
 from actors.messages.devices import FindDevices, ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.journal import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
 from actors.messages.lists import ReadLists
 from actors.messages.registers import ReadRegister
 from actors.messages.store import (

@@ -7,7 +7,8 @@ from actors.messages.commands import SendCommand
 from actors.messages.devices import Devices, UserDevicesSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import ShownToDevice
-from actors.messages.journal import AnyUpdate, HeadsLoaded
+from actors.messages.journal import AnyUpdate
+from actors.messages.journal_reads import HeadsLoaded
 from actors.runtime.tell import Tell
 
 # To the PubNubPublisher.

@@ -11,7 +11,8 @@ from msgspec import Struct
 from actors.messages.close_codes import Close
 from actors.messages.collections import DEVICES, LISTS, WATCHLIST
 from actors.messages.device import Ack, DeviceAck, DeviceMessage, Error, answer_to
-from actors.messages.journal import Bookmark, DeviceWrite, Outcome
+from actors.messages.journal import DeviceWrite, Outcome
+from actors.messages.journal_reads import Bookmark
 from actors.runtime.tell import Tell
 
 MAX_WAITING_FRAMES: Final = 256

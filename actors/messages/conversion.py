@@ -31,7 +31,8 @@ from actors.messages.device import (
     WatchlistSnapshot,
     WatchlistSnapshotPiece,
 )
-from actors.messages.journal import AnyUpdate, Page, RegisterPage, SnapshotPage
+from actors.messages.journal import AnyUpdate
+from actors.messages.journal_reads import Page, RegisterPage, SnapshotPage
 from actors.messages.register_kinds import KINDS
 from actors.messages.registers import RegisterUpdate
 from actors.messages.sync import CollectionUpdate, ListUpdate, WatchlistUpdate

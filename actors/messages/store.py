@@ -6,13 +6,12 @@
 from msgspec import Struct
 
 from actors.messages.devices import Devices, EndPresence, FindDevices, NotePresence, PresenceEnded, PresenceNoted
-from actors.messages.journal import (
-    AnyOperation,
+from actors.messages.journal import AnyOperation, Outcome
+from actors.messages.journal_reads import (
     Bookmark,
     Changes,
     ChangesExpired,
     Head,
-    Outcome,
     Page,
     PageExpired,
     RegisterPage,

@@ -7,15 +7,8 @@ from actors.messages.collections import DEVICES, LISTS, WATCHLIST
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import (
-    Changes,
-    ChangesExpired,
-    Committed,
-    DeviceWrite,
-    HeadsLoaded,
-    PageExpired,
-    SnapshotPage,
-)
+from actors.messages.journal import Committed, DeviceWrite
+from actors.messages.journal_reads import Changes, ChangesExpired, HeadsLoaded, PageExpired, SnapshotPage
 from actors.messages.lists import Lists
 
 

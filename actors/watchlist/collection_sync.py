@@ -16,8 +16,8 @@ from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join
 from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
-from actors.messages.journal import (
-    AnyUpdate,
+from actors.messages.journal import AnyUpdate
+from actors.messages.journal_reads import (
     Bookmark,
     Changes,
     ChangesExpired,

@@ -7,7 +7,8 @@ from msgspec import Struct
 from actors.messages.bus import Publish, ShowLists
 from actors.messages.connection import ConsumerResumed, SlowConsumer
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, SendToUser, Unregister
-from actors.messages.journal import SLICE_ROWS, Bookmark, JournalMessage
+from actors.messages.journal import JournalMessage
+from actors.messages.journal_reads import SLICE_ROWS, Bookmark
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.ports import Fragments
 from actors.runtime.tell import Tell

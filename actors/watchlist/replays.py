@@ -8,7 +8,7 @@ from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import Bookmark, Changes, ChangesExpired
+from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired
 
 
 class Position(NamedTuple):

@@ -11,7 +11,7 @@ from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed, ListPart
 from actors.messages.conversion import snapshot_part_json, snapshot_piece_json
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import Bookmark, PageExpired, SnapshotPage
+from actors.messages.journal_reads import Bookmark, PageExpired, SnapshotPage
 from actors.ports import Fragments
 
 MAX_BEGINNINGS: Final = 4

@@ -18,17 +18,8 @@ from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
-from actors.messages.journal import (
-    AnyOperation,
-    Commit,
-    Committed,
-    DeviceWrite,
-    HeadsLoaded,
-    LoadHeads,
-    Operation,
-    Outcome,
-    Status,
-)
+from actors.messages.journal import AnyOperation, Commit, Committed, DeviceWrite, Operation, Outcome, Status
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.watchlist import (
     DevicesSeen,

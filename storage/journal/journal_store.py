@@ -12,17 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import Final, TypeVar
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import (
-    AnyOperation,
-    Bookmark,
-    Changes,
-    ChangesExpired,
-    Head,
-    Outcome,
-    Page,
-    PageExpired,
-    RegisterPage,
-)
+from actors.messages.journal import AnyOperation, Outcome
+from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired, Head, Page, PageExpired, RegisterPage
 from actors.messages.lists import ListDeleted, ListPut, Lists
 from actors.messages.registers import RegisterFound
 from storage.databases.database import DEFAULT_LOCK_TIMEOUT_S, Database, Transaction

@@ -16,7 +16,8 @@ from typing import Final, NamedTuple
 from msgspec import json, structs
 from sqlalchemy import BigInteger, bindparam, select, tuple_
 
-from actors.messages.journal import Bookmark, Item, Page, PageExpired, RegisterPage, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Bookmark, Item, Page, PageExpired, RegisterPage
 from actors.messages.register_kinds import register_kind_of
 from crdt.hlc import HLCTimestamp
 from storage.databases.database import Transaction

@@ -6,7 +6,7 @@ from functools import cache
 from sqlalchemy import bindparam, select
 
 from actors.messages.collections import list_in, parts_of
-from actors.messages.journal import Changes, ChangesExpired, Head
+from actors.messages.journal_reads import Changes, ChangesExpired, Head
 from actors.messages.register_kinds import register_kind_of
 from crdt.hlc import HLCTimestamp
 from storage.databases.database import Transaction

@@ -11,7 +11,8 @@ from typing import Any, Final
 from msgspec import json, structs
 from sqlalchemy import Dialect, bindparam, delete, select, text
 
-from actors.messages.journal import Changes, Outcome, Status
+from actors.messages.journal import Outcome, Status
+from actors.messages.journal_reads import Changes
 from actors.messages.register_kinds import RegisterKind, register_kind_of
 from actors.messages.registers import RegisterOperation, RegisterUpdate
 from crdt.hlc import HLCTimestamp

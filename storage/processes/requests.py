@@ -13,7 +13,7 @@ from msgspec import ValidationError
 from actors.errors import StatementRefused, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
 from actors.messages.devices import EndPresence, FindDevices, NotePresence
-from actors.messages.journal import PageExpired
+from actors.messages.journal_reads import PageExpired
 from actors.messages.store import (
     BatchCommitted,
     Check,

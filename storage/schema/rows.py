@@ -5,7 +5,8 @@ from typing import Any, Final
 from msgspec import Raw, Struct, json
 
 from actors.messages.change import Change, WatchlistAction
-from actors.messages.journal import Item, Outcome, Status, Update
+from actors.messages.journal import Outcome, Status, Update
+from actors.messages.journal_reads import Item
 from actors.messages.sync import ListUpdate, WatchlistUpdate
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp

@@ -20,7 +20,8 @@ from syncd_client.data.user_state import PendingWrite
 
 from actors.messages.conversion import device_update
 from actors.messages.device import Error, Ping, Pong, Resumed, WatchlistWrite, answer_to
-from actors.messages.journal import SLICE_ROWS, Changes, Operation, Outcome, Page, Status, Update
+from actors.messages.journal import Operation, Outcome, Status, Update
+from actors.messages.journal_reads import SLICE_ROWS, Changes, Page
 from actors.ports import JournalStore
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 from tests.whole_list import whole_list

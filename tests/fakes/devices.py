@@ -6,7 +6,7 @@ import msgspec
 
 from actors.messages.connection import ConnectionInfo
 from actors.messages.device import Answer
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from actors.messages.sync import SyncMessage
 
 

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from threading import Event
 
-from actors.messages.journal import AnyOperation, Bookmark, Changes, Head, Outcome, Page, PageExpired, Status
+from actors.messages.journal import AnyOperation, Outcome, Status
+from actors.messages.journal_reads import Bookmark, Changes, Head, Page, PageExpired
 from crdt.hlc import HLCTimestamp
 from tests.timeouts import TIMEOUT_S
 

@@ -14,7 +14,8 @@ from actors.messages.connection import (
     Replayed,
     WatchlistRequest,
 )
-from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.journal_reads import Bookmark
 from transport.wire.frames import fragments
 
 BOOKMARK = Bookmark(epoch="e", revision=9, timestamp=1, added_revision=1)

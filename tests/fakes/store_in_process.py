@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from actors.errors import StoreDefect, StoreUnavailable, ValueRefused
 from actors.messages.conversion import snapshot_page
 from actors.messages.devices import EndPresence, NotePresence, PresenceEnded, PresenceNoted
-from actors.messages.journal import Page, PageExpired, RegisterPage, SnapshotPage
+from actors.messages.journal_reads import Page, PageExpired, RegisterPage, SnapshotPage
 from actors.messages.store import (
     BatchCommitted,
     CheckWriting,

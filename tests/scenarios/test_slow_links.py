@@ -15,7 +15,7 @@ import pytest
 from syncd_client import Client, Disconnected, Event, SqliteStore
 from websockets.asyncio.client import ClientConnection, connect
 
-from actors.messages.journal import SLICE_ROWS
+from actors.messages.journal_reads import SLICE_ROWS
 from tests.daemon import DaemonProcess, bearer, token
 from tests.fakes.throttled_link import ThrottledLink
 from tests.timeouts import TIMEOUT_S

@@ -17,7 +17,8 @@ from actors.messages.change import Change, WatchlistAction
 from actors.messages.channel import HeadMoved
 from actors.messages.collections import PROGRESS, WATCHLIST
 from actors.messages.connection import Following
-from actors.messages.journal import DeviceWrite, Outcome, Page, ReadPage, Status
+from actors.messages.journal import DeviceWrite, Outcome, Status
+from actors.messages.journal_reads import Page, ReadPage
 from actors.messages.lists import DeleteList, ListDeleted
 from actors.messages.registers import RegisterChange
 from actors.runtime import LoopFuture

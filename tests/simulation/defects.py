@@ -26,7 +26,8 @@ from actors.messages.connection import Deliver, Join
 from actors.messages.content_ids import CONTENT_IDS, TEXTS, ContentIds
 from actors.messages.conversion import channel_change
 from actors.messages.fanout import Register
-from actors.messages.journal import Bookmark, Operation, Outcome, Page, Status
+from actors.messages.journal import Operation, Outcome, Status
+from actors.messages.journal_reads import Bookmark, Page
 from actors.watchlist.active_users import ActiveUsers
 from actors.watchlist.collection_sync import CollectionSync
 from actors.watchlist.watchlist_sync import WatchlistSync

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from actors.messages.conversion import device_update
-from actors.messages.journal import SLICE_ROWS, Changes, ChangesExpired, Outcome, Update
+from actors.messages.journal import Outcome, Update
+from actors.messages.journal_reads import SLICE_ROWS, Changes, ChangesExpired
 from actors.messages.sync import ListUpdate, WatchlistUpdate
 from storage.journal.journal_store import SqlJournalStore
 

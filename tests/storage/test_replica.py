@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from actors.messages.journal import Changes, Page
+from actors.messages.journal_reads import Changes, Page
 from actors.messages.store import (
     FindChanges,
     FindPage,

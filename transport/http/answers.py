@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from actors.messages.change import Change, PlayState, RegisterAction, ShownData, WatchlistAction, shown_data
 from actors.messages.content_ids import ContentId
-from actors.messages.journal import Changes, Item, Outcome, Page, RegisterPage, Status
+from actors.messages.journal import Outcome, Status
+from actors.messages.journal_reads import Changes, Item, Page, RegisterPage
 from actors.messages.progress import is_watched, percent_of
 from actors.messages.registers import RegisterUpdate
 from crdt.hlc import HLCTimestamp

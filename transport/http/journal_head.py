@@ -1,6 +1,6 @@
 """Where a user's journal stands, asked for by whoever answers a condition, or whether the journal can be read."""
 
-from actors.messages.journal import Head, HeadsLoaded, LoadHeads
+from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.runtime import LoopFuture
 from transport.http.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.deps import ApiDeps

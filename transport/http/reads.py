@@ -7,7 +7,15 @@ from starlette.responses import Response
 
 from actors.messages.collections import PROGRESS, WATCHLIST, line_of
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.journal import Changes, ChangesExpired, Page, PageExpired, ReadChanges, ReadPage, RegisterPage
+from actors.messages.journal_reads import (
+    Changes,
+    ChangesExpired,
+    Page,
+    PageExpired,
+    ReadChanges,
+    ReadPage,
+    RegisterPage,
+)
 from actors.messages.lists import Lists, ReadLists
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims

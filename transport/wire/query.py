@@ -10,7 +10,7 @@ from msgspec import Struct, structs
 
 from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, LISTS, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from actors.messages.progress import IN_PROGRESS
 from transport.errors import Problem
 

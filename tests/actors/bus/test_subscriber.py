@@ -10,7 +10,7 @@ from actors.bus.subscriber import HEADS_PER_READ, PubNubSubscriber, SubscriberDe
 from actors.errors import BusMessageRefused
 from actors.messages.bus import CompareHeads
 from actors.messages.channel import BusMessage, HeadMoved, PubNubProgressUpdate
-from actors.messages.journal import Head, HeadsLoaded, LoadHeads
+from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics
 from actors.ports import NOBODY
 from crdt.hlc import HLCTimestamp

@@ -19,7 +19,7 @@ from actors.messages.connection import (
     Replayed,
     SocketWritable,
 )
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from tests.actors.connection.test_sync_websocket import Device
 
 KIDS = "list:kids"

@@ -45,7 +45,8 @@ from actors.messages.connection import (
     WatchlistRequest,
 )
 from actors.messages.device import DeviceHeartbeat, Malformed, Ping, WatchlistWrite
-from actors.messages.journal import Bookmark, DeviceWrite, Outcome, Status, Update
+from actors.messages.journal import DeviceWrite, Outcome, Status, Update
+from actors.messages.journal_reads import Bookmark
 from crdt.hlc import HLCTimestamp
 from tests.fakes.recording_socket import RecordingSocket
 from tests.timeouts import TIMEOUT_S

@@ -11,15 +11,7 @@ from pykka.messages import ProxyCall
 from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.collections import WATCHLIST, line_of
-from actors.messages.journal import (
-    AnyOperation,
-    Commit,
-    Committed,
-    Operation,
-    Settle,
-    Settled,
-    Status,
-)
+from actors.messages.journal import AnyOperation, Commit, Committed, Operation, Settle, Settled, Status
 from actors.metrics import JournalMetrics
 from tests.actors.conftest import content
 from tests.fakes.fake_store import CLOCK, FakeStore

@@ -5,9 +5,7 @@ import logging
 import pytest
 from pykka import ActorDeadError
 
-from actors.messages.journal import (
-    Committed,
-)
+from actors.messages.journal import Committed
 from tests.actors.journal.conftest import Harness, contents
 from tests.fakes.fake_store import Gate
 

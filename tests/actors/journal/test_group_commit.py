@@ -13,16 +13,7 @@ from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
 from actors.messages.change import Change
 from actors.messages.collections import line_of
-from actors.messages.journal import (
-    AnyOperation,
-    Commit,
-    Committed,
-    Operation,
-    Outcome,
-    Settle,
-    Settled,
-    Status,
-)
+from actors.messages.journal import AnyOperation, Commit, Committed, Operation, Outcome, Settle, Settled, Status
 from actors.messages.store import BatchCommitted
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient

@@ -10,18 +10,8 @@ from actors.journal.group_commit import MAX_BATCH, RETRY_AFTER_S
 from actors.journal.journal import Journal
 from actors.messages.change import Change
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import (
-    Changes,
-    Commit,
-    HeadsLoaded,
-    LoadHeads,
-    Operation,
-    Outcome,
-    ReadChanges,
-    ReadPage,
-    ReadSnapshotPage,
-    Status,
-)
+from actors.messages.journal import Commit, Operation, Outcome, Status
+from actors.messages.journal_reads import Changes, HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
 from actors.messages.store import BatchCommitted
 from actors.metrics import JournalMetrics
 from tests.actors.conftest import content

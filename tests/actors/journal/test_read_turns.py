@@ -15,13 +15,12 @@ from actors.messages.change import Change
 from actors.messages.collections import PROGRESS, line_of
 from actors.messages.devices import ReadDevices
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.journal import (
+from actors.messages.journal import Commit, Operation
+from actors.messages.journal_reads import (
     Changes,
-    Commit,
     Head,
     HeadsLoaded,
     LoadHeads,
-    Operation,
     Page,
     PageExpired,
     ReadChanges,

@@ -4,7 +4,8 @@ import pytest
 
 from actors.errors import StatementRefused
 from actors.journal.group_commit import RETRY_AFTER_S
-from actors.messages.journal import HeadsLoaded, LoadHeads, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from tests.actors.journal.conftest import Harness, fail
 
 

@@ -9,7 +9,8 @@ import pytest
 from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
-from actors.messages.journal import AnyOperation, HeadsLoaded, LoadHeads, Probe
+from actors.messages.journal import AnyOperation, Probe
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from actors.messages.store import CheckWriting, Done
 from actors.metrics import JournalMetrics
 from tests.actors.journal.conftest import Harness, StoreByHand

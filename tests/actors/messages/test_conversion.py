@@ -16,7 +16,8 @@ from actors.messages.conversion import (
     snapshot_piece_json,
 )
 from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
-from actors.messages.journal import Bookmark, Item, Page, SnapshotPage, Update
+from actors.messages.journal import Update
+from actors.messages.journal_reads import Bookmark, Item, Page, SnapshotPage
 from actors.messages.sync import WatchlistUpdate
 from crdt.hlc import HLCTimestamp
 from tests.contents import NO_CONTENT_IDS, SPELLED, SPELLINGS

@@ -7,7 +7,7 @@ from pykka import ActorRef
 
 from actors.messages.channel import HeadMoved
 from actors.messages.connection import Join
-from actors.messages.journal import Head, HeadsLoaded, LoadHeads
+from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.tracing import untraced
 from actors.watchlist.active_users import ActiveUsers

@@ -13,20 +13,8 @@ from actors.messages.collections import PROGRESS, collection_of_list, line_of
 from actors.messages.connection import Deliver, Join, Leave
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Relay
-from actors.messages.journal import (
-    Changes,
-    ChangesExpired,
-    Commit,
-    Committed,
-    DeviceWrite,
-    Head,
-    HeadsLoaded,
-    LoadHeads,
-    Operation,
-    Outcome,
-    Status,
-    Update,
-)
+from actors.messages.journal import Commit, Committed, DeviceWrite, Operation, Outcome, Status, Update
+from actors.messages.journal_reads import Changes, ChangesExpired, Head, HeadsLoaded, LoadHeads
 from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.watchlist.watchlist_sync import WatchlistSync

@@ -13,7 +13,8 @@ from actors.messages.collections import LISTS, line_of
 from actors.messages.connection import Deliver, Join, Replayed
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import SendToUser
-from actors.messages.journal import Committed, DeviceWrite, Head, HeadsLoaded, Outcome, Status
+from actors.messages.journal import Committed, DeviceWrite, Outcome, Status
+from actors.messages.journal_reads import Head, HeadsLoaded
 from actors.messages.lists import Lists, ListSummary, ReadLists
 from actors.messages.watchlist import ListsChanged
 from actors.watchlist.list_hints import MAX_TOLD

@@ -14,7 +14,8 @@ from actors.messages.connection import Deliver, Join, Leave
 from actors.messages.devices import Devices, DeviceSeen, KnownDevice, KnownFields, ReadDevices
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import SendToUser
-from actors.messages.journal import DeviceWrite, Head, HeadsLoaded
+from actors.messages.journal import DeviceWrite
+from actors.messages.journal_reads import Head, HeadsLoaded
 from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import DevicesSeen, RetireIfIdle
 from actors.watchlist.watchlist_sync import WatchlistSync

@@ -8,7 +8,7 @@ import pytest
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import Bookmark, Changes, ChangesExpired
+from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired
 from actors.watchlist.replays import Position, Replays
 from tests.fakes.devices import Devices
 

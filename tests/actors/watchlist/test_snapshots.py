@@ -10,7 +10,7 @@ from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import MAX_PART_BYTES, ConnectionInfo, Disconnect, Listed
 from actors.messages.device import SnapshotItem, WatchlistSnapshot, WatchlistSnapshotPiece
 from actors.messages.failures import ReadFailed
-from actors.messages.journal import Bookmark, PageExpired, SnapshotPage
+from actors.messages.journal_reads import Bookmark, PageExpired, SnapshotPage
 from actors.watchlist.snapshots import MAX_BEGINNINGS, SnapshotDeps, Snapshots
 from crdt.hlc import HLCTimestamp
 from tests.fakes.devices import Devices

@@ -25,22 +25,16 @@ from actors.messages.connection import (
 from actors.messages.conversion import device_update
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
-from actors.messages.journal import (
+from actors.messages.journal import Commit, Committed, DeviceWrite, Operation, Outcome, Status, Update
+from actors.messages.journal_reads import (
     Changes,
     ChangesExpired,
-    Commit,
-    Committed,
-    DeviceWrite,
     Head,
     HeadsLoaded,
     LoadHeads,
-    Operation,
-    Outcome,
     ReadChanges,
     ReadSnapshotPage,
     SnapshotPage,
-    Status,
-    Update,
 )
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics

@@ -22,7 +22,8 @@ from syncd_client.data.placing import positions_for
 from actors.messages.collections import WATCHLIST, collection_of_list, line_of
 from actors.messages.conversion import device_update
 from actors.messages.device import ListWrite, Resumed, WatchlistWrite, answer_to
-from actors.messages.journal import SLICE_ROWS, Changes, Operation
+from actors.messages.journal import Operation
+from actors.messages.journal_reads import SLICE_ROWS, Changes
 from actors.ports import JournalStore
 from crdt.hlc import HLCTimestamp
 from storage.journal.journal_store import open_store

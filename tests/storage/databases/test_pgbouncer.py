@@ -15,7 +15,8 @@ import psycopg
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import Page, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Page
 from storage.databases.database import Database
 from storage.inspection.database import inspect_database
 from storage.revocations import SqlRevocationStore

@@ -10,7 +10,8 @@ from msgspec import json
 
 from actors.errors import StoreUnavailable
 from actors.messages.device import answer_to
-from actors.messages.journal import ChangesExpired, Operation, Outcome, Page, Status
+from actors.messages.journal import Operation, Outcome, Status
+from actors.messages.journal_reads import ChangesExpired, Page
 from crdt.hlc import HLCTimestamp
 from storage.databases.database import Database
 from storage.journal.answers import MARGIN_MS

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from actors.messages.change import Change
-from actors.messages.journal import Item, Operation, Outcome, Status
+from actors.messages.journal import Operation, Outcome, Status
+from actors.messages.journal_reads import Item
 from crdt.hlc import HLCTimestamp
 from storage.journal.history import PRUNE_EVERY, HistoryLimits
 from storage.journal.journal_store import SqlJournalStore

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages.journal import ChangesExpired
+from actors.messages.journal_reads import ChangesExpired
 from storage.journal.history import PRUNE_EVERY, HistoryLimits, is_due
 from storage.journal.journal_store import SqlJournalStore
 from tests.fakes.wall_clock import WallClock

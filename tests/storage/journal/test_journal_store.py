@@ -2,7 +2,8 @@
 
 import pytest
 
-from actors.messages.journal import Bookmark, Changes, Page, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Bookmark, Changes, Page
 from actors.ports import JournalStore
 from storage.databases.database import Database
 from storage.errors import SchemaTooNew

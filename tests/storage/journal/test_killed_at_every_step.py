@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from actors.errors import StoreUnavailable
-from actors.messages.journal import SLICE_ROWS, Changes, Operation, Status
+from actors.messages.journal import Operation, Status
+from actors.messages.journal_reads import SLICE_ROWS, Changes
 from actors.messages.store import CommitBatch, FindChanges, FindHeads
 from actors.messages.sync import WatchlistUpdate
 from tests.processes import wait_until_gone

@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from actors.messages.journal import Bookmark, Item, Operation, Page
+from actors.messages.journal import Operation
+from actors.messages.journal_reads import Bookmark, Item, Page
 from crdt.hlc import HLCTimestamp
 from storage.journal.journal_store import SqlJournalStore
 from storage.rules.bounds import DEFAULT_BOUNDS, Bounds

@@ -5,7 +5,8 @@ from itertools import pairwise
 import pytest
 
 from actors.messages.collections import collection_of_list, line_of
-from actors.messages.journal import ChangesExpired, Page, PageExpired, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import ChangesExpired, Page, PageExpired
 from actors.messages.lists import ListDeleted
 from storage.databases.database import Database
 from storage.journal.history import HistoryLimits

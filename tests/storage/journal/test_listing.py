@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from actors.messages.journal import Item, Operation, Page, PageExpired
+from actors.messages.journal import Operation
+from actors.messages.journal_reads import Item, Page, PageExpired
 from crdt.hlc import HLCTimestamp
 from storage.journal.history import HistoryLimits
 from storage.journal.journal_store import SqlJournalStore

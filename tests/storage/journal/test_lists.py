@@ -7,7 +7,8 @@ import psycopg
 import pytest
 
 from actors.messages.collections import collection_of_list, line_of
-from actors.messages.journal import Changes, ChangesExpired, Outcome, Page, Status
+from actors.messages.journal import Outcome, Status
+from actors.messages.journal_reads import Changes, ChangesExpired, Page
 from actors.messages.lists import ListDeleted
 from storage.databases.database import Database
 from storage.journal.answers import AnswerKeeping

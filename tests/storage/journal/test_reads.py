@@ -6,7 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from actors.messages.conversion import device_update
-from actors.messages.journal import Changes, ChangesExpired, Page
+from actors.messages.journal_reads import Changes, ChangesExpired, Page
 from crdt.hlc import MAX_PHYSICAL, HLCTimestamp
 from storage.databases.database import Database
 from storage.journal.journal_store import SqlJournalStore

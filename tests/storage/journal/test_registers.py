@@ -8,7 +8,8 @@ import msgspec
 import pytest
 
 from actors.messages.collections import PROGRESS, line_of
-from actors.messages.journal import Changes, ChangesExpired, PageExpired, RegisterPage, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Changes, ChangesExpired, PageExpired, RegisterPage
 from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.sync import ProgressUpdate
 from crdt.hlc import HLCTimestamp

@@ -11,7 +11,8 @@ from msgspec import structs
 import storage
 from actors.errors import StoreDefect, StoreUnavailable
 from actors.messages.conversion import snapshot_page
-from actors.messages.journal import Page, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Page
 from actors.messages.store import (
     Done,
     FindChanges,

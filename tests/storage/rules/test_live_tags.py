@@ -11,7 +11,8 @@ from msgspec import json, structs
 
 from actors.messages.change import Change
 from actors.messages.collections import collection_of_list, line_of
-from actors.messages.journal import Changes, Item, Operation, Page
+from actors.messages.journal import Operation
+from actors.messages.journal_reads import Changes, Item, Page
 from crdt.hlc import HLCTimestamp
 from storage.journal.journal_store import SqlJournalStore
 from storage.rules.user_journal import NO_HEAD, UserJournal

@@ -6,7 +6,8 @@ import pytest
 from msgspec import structs
 
 from actors.messages.change import Change
-from actors.messages.journal import Page, Status
+from actors.messages.journal import Status
+from actors.messages.journal_reads import Page
 from storage.databases.database import Database
 from storage.errors import ContentIdsDiffer
 from storage.inspection.database import inspect_database

@@ -6,7 +6,7 @@ import pytest
 from actors.connection.deps import HandshakeResult
 from actors.messages.close_codes import TOKEN_ENDED, TOKEN_REVOKED
 from actors.messages.connection import ConnectionMessage, Disconnect, Following, Shutdown, SocketLost
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from actors.ports import DeviceSocket
 from tests.fakes.recording_socket import RecordingSocket
 from transport.access.authentication import Authenticator, Claims

@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 from starlette.types import ASGIApp
 
-from actors.messages.journal import DeviceWrite, Head, JournalMessage
+from actors.messages.journal import DeviceWrite, JournalMessage
+from actors.messages.journal_reads import Head
 from actors.tracing import Tracer, untraced
 from crdt.hlc import HLCTimestamp
 from tests.daemon import SECRET

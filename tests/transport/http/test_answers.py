@@ -5,7 +5,8 @@ import pytest
 
 from actors.messages.change import Change
 from actors.messages.conversion import device_update
-from actors.messages.journal import Bookmark, Changes, Item, Outcome, Page, Status, Update
+from actors.messages.journal import Outcome, Status, Update
+from actors.messages.journal_reads import Bookmark, Changes, Item, Page
 from crdt.hlc import HLCTimestamp
 from transport.http.answers import json_body, json_response, watchlist_changes, watchlist_page, write_response
 

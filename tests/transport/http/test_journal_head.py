@@ -1,6 +1,7 @@
 import pytest
 
-from actors.messages.journal import HeadsLoaded, JournalMessage, LoadHeads
+from actors.messages.journal import JournalMessage
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from tests.transport.http.lone_api import HEAD, api_deps
 from transport.errors import Problem
 from transport.http.journal_head import journal_head

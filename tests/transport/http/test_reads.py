@@ -10,7 +10,8 @@ import aiohttp
 import pytest
 
 from actors.messages.failures import ReadFailed, ReadRefused
-from actors.messages.journal import ChangesExpired, HeadsLoaded, JournalMessage, LoadHeads, Page, ReadChanges, ReadPage
+from actors.messages.journal import JournalMessage
+from actors.messages.journal_reads import ChangesExpired, HeadsLoaded, LoadHeads, Page, ReadChanges, ReadPage
 from tests.daemon import WATCHLIST, bearer
 from tests.transport.http.lone_api import HEAD, api_deps, client
 from transport.access.limits import MAX_UNREAD_BYTES, Limits

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from actors.messages.journal import HeadsLoaded, JournalMessage, LoadHeads
+from actors.messages.journal import JournalMessage
+from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from tests.transport.http.lone_api import HEAD, api_deps, client
 from transport.http.api import http_api
 

@@ -16,7 +16,7 @@ from websockets.typing import Subprotocol
 
 from actors.connection.deps import HandshakeResult
 from actors.messages.connection import ConnectionMessage, Following
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from actors.ports import DeviceSocket
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator

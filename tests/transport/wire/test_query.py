@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.messages.connection import Following
-from actors.messages.journal import Bookmark
+from actors.messages.journal_reads import Bookmark
 from transport.errors import Problem
 from transport.wire.query import (
     MAX_LIMIT,
