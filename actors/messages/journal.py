@@ -82,29 +82,29 @@ Quota = Literal[
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to one operation.
-
-    ``update`` is the journal's record of it, also when a retry gets the first answer; ``None``: nothing was
-    written. Of a register there is ``register`` in its place, which says what is there now: also when the operation
-    was superseded. ``own_stamp`` is that of a word that holds where ``register`` has a later one, of what it did
-    not say. ``is_new`` is true only in the answer to the commit that wrote it: such an update must be relayed.
-    ``begins_list``, then, says that there was no such list before. ``reason`` says in one sentence why an operation
-    was refused, ``field`` which part of it is to blame, ``retry_after_s`` that the same may succeed later, and
-    ``quota`` which bound was met. Of an add that was taken, ``quota`` says that the oldest tags had to go for it.
-    """
+    """The answer to one operation."""
 
     status: Status
     update: Update | None = None
+    """The journal's record of it, also when a retry gets the first answer; ``None``: nothing was written."""
     register: RegisterUpdate | None = None
+    """Of a register, in place of ``update``: what is there now, also when the operation was superseded."""
     own_stamp: HLCTimestamp | None = None
+    """Of a word that holds, where ``register`` has a later one: of what it did not say."""
     forgotten: tuple[RegisterUpdate, ...] = ()
     """What had to go for it, at the revisions before, if it is new."""
     is_new: bool = False
+    """Only in the answer to the commit that wrote it: such an update must be relayed."""
     begins_list: bool = False
+    """It is new, and there was no such list before."""
     reason: str | None = None
+    """Why it was refused, in one sentence."""
     field: str | None = None
+    """Which part of it is to blame for that."""
     retry_after_s: float | None = None
+    """It was refused, and the same may succeed later."""
     quota: Quota | None = None
+    """Which bound was met. Of an add that was taken: the oldest tags had to go for it."""
 
     @property
     def exceeds_quota(self) -> bool:
@@ -114,12 +114,16 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def revision(self) -> int | None:
         """Of its update."""
-        return None if (shown := self.shown) is None else shown.revision
+        shown = self.shown
+        return None if shown is None else shown.revision
 
     @property
     def timestamp(self) -> HLCTimestamp | None:
         """Of its update; of a word on a register its own if it holds, else that of the later one."""
-        return self.own_stamp or (None if (shown := self.shown) is None else shown.timestamp)
+        if self.own_stamp is not None:
+            return self.own_stamp
+        shown = self.shown
+        return None if shown is None else shown.timestamp
 
     @property
     def shown(self) -> AnyUpdate | None:
@@ -129,7 +133,9 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def news(self) -> tuple[AnyUpdate, ...]:
         """The updates that it has added to the history, in order."""
-        return (*self.forgotten, self.shown) if self.is_new and self.shown is not None else ()
+        if not self.is_new or self.shown is None:
+            return ()
+        return (*self.forgotten, self.shown)
 
 
 class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):

@@ -68,7 +68,8 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     head: int
     """Where the line stands."""
     updates: tuple[bytes, ...]
-    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: it only passes through."""
+    """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: no object is made of what only
+    passes through."""
     revisions: tuple[int, ...] | None = None
     """Theirs, of registers, whose history keeps each key's newest: those before ``revision`` that are missing were
     superseded. ``None``: they are consecutive, and end with ``revision``."""

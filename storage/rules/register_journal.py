@@ -5,7 +5,7 @@ The latest word on each member of a key holds (``crdt/lww.py``), so the order in
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct, json, structs
 
@@ -135,30 +135,30 @@ class RegisterJournal:
         known = NO_FIELDS if before is None else before.members
         members = known.merge(said)
         if before is not None and members == known:  # a later word is there; or the same: it comes again
-            status = self._status(change, members, said, was_there=True)
-            return Outcome(
-                status=status, register=self._update(before), own_stamp=_own_stamp(status, stamp, before.timestamp)
-            )
+            return self._outcome(operation, said, before, was_there=True)
         try:
             forgotten = () if was_there or not _values_of(members) else self._make_room(operation)
         except BoundReached as reached:
             return Outcome(status=Status.REFUSED, reason=str(reached), field=reached.field, quota=reached.quota)
         after = self._changed(operation, before, members, was_there=was_there)
-        status = self._status(change, members, said, was_there=was_there)
-        own_stamp = _own_stamp(status, stamp, after.timestamp)
-        return Outcome(
-            status=status, register=self._update(after), own_stamp=own_stamp, forgotten=forgotten, is_new=True
-        )
+        outcome = self._outcome(operation, said, after, was_there=was_there)
+        return structs.replace(outcome, forgotten=forgotten, is_new=True)
 
-    def _status(self, change: RegisterChange, members: Fields, said: Fields, *, was_there: bool) -> Status:
-        """Return what became of what was ``said``, now that the key has these ``members``."""
-        for name, one in said.registers.items():
-            now = members.registers[name]
-            if now != one and not (name in self.kind.implied and now.value == one.value):
-                return Status.SUPERSEDED
-        if change.says is None:
-            return Status.REMOVED if was_there else Status.NOT_FOUND
-        return Status.UPDATED
+    def _outcome(self, operation: RegisterOperation, said: Fields, now: Register, *, was_there: bool) -> Outcome:
+        """Return what became of ``operation``, which ``said`` that of its key; the key is as it is ``now``."""
+        stamp = operation.timestamp
+        own_stamp = None if stamp == now.timestamp else stamp
+        if any(self._is_superseded(name, one, now.members.registers[name]) for name, one in said.registers.items()):
+            status, own_stamp = Status.SUPERSEDED, None
+        elif operation.change.says is None:
+            status = Status.REMOVED if was_there else Status.NOT_FOUND
+        else:
+            status = Status.UPDATED
+        return Outcome(status=status, register=self._update(now), own_stamp=own_stamp)
+
+    def _is_superseded(self, name: str, said: LWWRegister[Any], now: LWWRegister[Any]) -> bool:
+        """Return whether a later word on a member holds ``now``, and not what was ``said``."""
+        return now != said and not (name in self.kind.implied and now.value == said.value)
 
     def _make_room(self, operation: RegisterOperation) -> tuple[RegisterUpdate, ...]:
         """Let another key have a value, and return which have gone for it. Raises: BoundReached."""
@@ -220,8 +220,3 @@ def _repeats(change: RegisterChange, values: Values) -> bool:
     if change.says is None or isinstance(change.timestamp, HLCTimestamp):
         return False
     return all(name in values and _encode(values[name]) == _encode(value) for name, value in change.says.items())
-
-
-def _own_stamp(status: Status, stamp: HLCTimestamp, latest: HLCTimestamp) -> HLCTimestamp | None:
-    """Return the ``stamp`` of a word that holds, if the ``latest`` on its key is another; see ``Outcome``."""
-    return stamp if status is not Status.SUPERSEDED and stamp != latest else None
