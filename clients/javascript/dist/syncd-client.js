@@ -3113,7 +3113,7 @@ var IndexedDbStore = class {
   /** What tells the database as it is from others of its name; null: it was never open. */
   #made = null;
   /** Whether one was deleted, or never there, since this client began. */
-  #wasMadeAnew = false;
+  #wasMadeAgain = false;
   /** The users that this client has claimed in the database as it is. */
   #claimed = /* @__PURE__ */ new Set();
   /** Those whose state it has looked for there. */
@@ -3172,7 +3172,7 @@ var IndexedDbStore = class {
   }
   /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
   #mayBeDeleted(userId) {
-    return this.#wasMadeAnew && !this.#known.has(userId);
+    return this.#wasMadeAgain && !this.#known.has(userId);
   }
   /** A transaction, if the database is open. */
   #begin(mode, durability = "default") {
@@ -3227,7 +3227,7 @@ var IndexedDbStore = class {
   #compare({ objectStoreNames }) {
     const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
     if (this.#made !== null && this.#made !== made) {
-      this.#wasMadeAnew = true;
+      this.#wasMadeAgain = true;
       this.#claimed.clear();
       this.#known.clear();
     }

@@ -30,7 +30,7 @@ const ITEMS = "items";
 const QUEUE = "queue";
 const ALL = [HEADS, ITEMS, QUEUE];
 
-/** What the name of a table begins with that is always empty: the rest of it is another in a database that was made anew. */
+/** The name of an object store that is always empty begins so; the rest is random, and tells a database from one made again. */
 const MADE = "made ";
 
 /** What is read or written in one go: some ms, or a long list would block the page for as long as it is. */
@@ -51,7 +51,7 @@ export class IndexedDbStore implements Store {
   /** What tells the database as it is from others of its name; null: it was never open. */
   #made: string | null = null;
   /** Whether one was deleted, or never there, since this client began. */
-  #wasMadeAnew = false;
+  #wasMadeAgain = false;
   /** The users that this client has claimed in the database as it is. */
   readonly #claimed = new Set<string>();
   /** Those whose state it has looked for there. */
@@ -117,7 +117,7 @@ export class IndexedDbStore implements Store {
 
   /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
   #mayBeDeleted(userId: string): boolean {
-    return this.#wasMadeAnew && !this.#known.has(userId);
+    return this.#wasMadeAgain && !this.#known.has(userId);
   }
 
   /** A transaction, if the database is open. */
@@ -179,7 +179,7 @@ export class IndexedDbStore implements Store {
   #compare({ objectStoreNames }: IDBDatabase): void {
     const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
     if (this.#made !== null && this.#made !== made) {
-      this.#wasMadeAnew = true;
+      this.#wasMadeAgain = true;
       this.#claimed.clear();
       this.#known.clear();
     }
