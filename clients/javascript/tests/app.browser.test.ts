@@ -78,6 +78,15 @@ async function signedIn(options: { isOnline: boolean }): Promise<Page> {
   return opened;
 }
 
+/** Two tabs of a new profile, offline: the first leads, and both show A, which it has added. */
+async function twoTabsOffline(): Promise<[Page, Page]> {
+  await newProfile();
+  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
+  await add(leader, A);
+  await shows(follower, A);
+  return [leader, follower];
+}
+
 async function signIn(opened: Page, { isOnline }: { isOnline: boolean }): Promise<void> {
   await opened.evaluate(
     async ({ isOnline, database }) => {
@@ -151,10 +160,7 @@ test("a database that is deleted is made again, with the queue", async () => {
 });
 
 test("a database that is deleted is made again by a tab that only followed, if the one that led is closed first", async () => {
-  await newProfile();
-  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
-  await add(leader, A);
-  await shows(follower, A);
+  const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   await leader.close();
   await follower.waitForFunction(() => page.events.join() === "memory,persistent");
@@ -165,11 +171,8 @@ test("a database that is deleted is made again by a tab that only followed, if t
   await assert.doesNotReject(shows(await signedIn({ isOnline: false }), A));
 });
 
-test("a tab that opens a database anew, and finds nothing in it, takes nothing from those that still have all", async () => {
-  await newProfile();
-  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
-  await add(leader, A);
-  await shows(follower, A);
+test("a tab that makes a database again, and finds nothing in it, takes nothing from those that still have all", async () => {
+  const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   const third = await signedIn({ isOnline: false });
   await shows(third, A);
@@ -182,10 +185,7 @@ test("a tab that opens a database anew, and finds nothing in it, takes nothing f
 });
 
 test("a tab that leads keeps what it has where another has opened the deleted database first", async () => {
-  await newProfile();
-  const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
-  await add(leader, A);
-  await shows(follower, A);
+  const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   await shows(await signedIn({ isOnline: false }), A);
   await add(leader, B);
