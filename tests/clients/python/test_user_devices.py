@@ -3,7 +3,7 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 import pytest
@@ -77,16 +77,6 @@ def test_what_a_device_is_and_whether_it_is_online_is_shown_and_changed(url: str
         assert [device.is_online for device in devices.items] == [None]
 
 
-async def until_two(events: AsyncIterator[Event]) -> AsyncIterator[Confirmed]:
-    """Yield the first two answers."""
-    count = 0
-    while count < 2:
-        event = await anext(events)
-        if isinstance(event, Confirmed):
-            count += 1
-            yield event
-
-
 async def test_mistakes_are_told_before_anything_changes() -> None:
     async with Client("http://127.0.0.1:1") as client:
         with pytest.raises(NotSignedInError):
@@ -146,7 +136,8 @@ async def test_what_a_device_said_before_its_first_connection_is_answered_as_it_
     daemon: DaemonProcess, user: str
 ) -> None:
     async with Client(daemon.url) as tv, Client(daemon.url) as same, Client(daemon.url) as phone:
-        events = tv.events()
+        told: list[Event] = []
+        tv.subscribe(told.append)
         tv.sign_in(user, lambda: token(user, "tv"))
         tv.disconnect()
         tv.devices.update("tv", device_type="tv")
@@ -160,8 +151,8 @@ async def test_what_a_device_said_before_its_first_connection_is_answered_as_it_
             phone.devices.update("tv", device_name="Bedroom")
             await phone.wait_until(lambda: phone.queued == 0)
             tv.connect()
-            answers = [event async for event in until_two(events)]
             await tv.wait_until(lambda: tv.queued == 0)
+        answers = [event for event in told if isinstance(event, Confirmed)]
         assert [(answer.operation, answer.status) for answer in answers] == [
             ("update", "updated"),
             ("update", "superseded"),
