@@ -228,7 +228,7 @@ async def test_a_bus_that_starts_in_an_outage_works_after_it(engine: Any) -> Non
     assert await inbox.message() == ("u1", MESSAGE)
 
 
-async def test_a_subscriber_that_starts_anew_takes_over(engine: Any) -> None:
+async def test_a_subscriber_that_starts_again_takes_over(engine: Any) -> None:
     sender, _ = await engine.node()
     bus, old_inbox = await engine.node("u1")
     other, new_inbox = await engine.node()

@@ -381,7 +381,7 @@ async def test_a_canary_that_cannot_be_sent_proves_nothing(pubnub_engine: Any, u
 
 
 @pytest.mark.skipif(not DESCRIPTORS.exists(), reason="this system does not list open files")
-async def test_clients_built_anew_leave_no_open_files(pubnub_engine: Any, until: Until) -> None:
+async def test_clients_built_again_leave_no_open_files(pubnub_engine: Any, until: Until) -> None:
     bus, _ = await pubnub_engine.node(canary_interval_s=0.001, canary_timeout_s=0.01)
     with pubnub_engine.broker.faults.dropping(1.0):
         await until(lambda: bus.figures().rebuilds >= 1)
