@@ -133,7 +133,7 @@ _ALL_LEFT: Final = Statement(delete(presence).where(presence.c.node == bindparam
 _KNOWN: Final = Statement(
     select(devices.c.last_seen_ms, registers)
     .join_from(devices, registers, registers.c.key == devices.c.device_id)
-    .where(devices.c.user_id == bindparam("of_user"), registers.c.user_id == bindparam("of_line"))
+    .where(devices.c.user_id == bindparam("of_user"), registers.c.line == bindparam("of_line"))
     .order_by(devices.c.device_id),
     "of_user",
     "of_line",

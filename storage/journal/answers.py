@@ -33,17 +33,17 @@ _KEEP_DROPPED = Statement(
         " SELECT user_id, operation_id, kind, content_id,"
         " coalesce(status, CASE kind WHEN :add_kind THEN :added ELSE :removed END),"
         " revision, tags, timestamp, node, device_id, recorded_ms"
-        " FROM operations WHERE user_id = :of_user AND revision < :first_kept"
+        " FROM operations WHERE user_id = :of_line AND revision < :first_kept"
         " AND operation_id IS NOT NULL AND recorded_ms >= :since_ms"
         " ON CONFLICT DO NOTHING"
     ).bindparams(add_kind=KINDS["add"], added=str(DONE["add"]), removed=str(DONE["remove"])),
-    "of_user",
+    "of_line",
     "first_kept",
     "since_ms",
 )
 _OLDEST = Statement(
     for_update(
-        select(answers.c.user_id, answers.c.operation_id)
+        select(answers.c.line, answers.c.operation_id)
         .where(answers.c.recorded_ms < bindparam("since_ms"))
         .order_by(answers.c.recorded_ms)
         .limit(bindparam("size")),
@@ -53,8 +53,8 @@ _OLDEST = Statement(
     "size",
 )
 _DELETE = Statement(
-    delete(answers).where(answers.c.user_id == bindparam("of_user"), answers.c.operation_id == bindparam("of_id")),
-    "of_user",
+    delete(answers).where(answers.c.line == bindparam("of_line"), answers.c.operation_id == bindparam("of_id")),
+    "of_line",
     "of_id",
 )
 # A table finds its columns by name in Python, each time.

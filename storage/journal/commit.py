@@ -35,7 +35,7 @@ from storage.schema.tables import entries, heads, operations
 # As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
 _PUT_CONTEXTS = Statement(
     text(
-        "INSERT INTO contexts (user_id, replica, context, used_day) VALUES (:user_id, :replica, :context, :used_day)"
+        "INSERT INTO contexts (user_id, replica, context, used_day) VALUES (:line, :replica, :context, :used_day)"
         " ON CONFLICT (user_id, replica) DO UPDATE SET context = excluded.context, used_day = excluded.used_day"
     )
 )
@@ -43,20 +43,20 @@ _INSERT_OPERATIONS = Statement(insert(operations))
 _INSERT_ENTRIES = Statement(insert(entries))
 _DELETE_ENTRIES = Statement(
     delete(entries).where(
-        entries.c.user_id == bindparam("of_user"),
+        entries.c.line == bindparam("of_line"),
         entries.c.content_id == bindparam("of_content"),
         entries.c.tag == bindparam("of_tag"),
     ),
-    "of_user",
+    "of_line",
     "of_content",
     "of_tag",
 )
-_MOVED = [column for column in heads.columns if column not in (heads.c.user_id, heads.c.deleted_revision)]
+_MOVED = [column for column in heads.columns if column not in (heads.c.line, heads.c.deleted_revision)]
 _MOVE_HEADS = Statement(
     update(heads)
-    .where(heads.c.user_id == bindparam("of_user"))
+    .where(heads.c.line == bindparam("of_line"))
     .values({column: bindparam(f"new_{column.name}") for column in _MOVED}),
-    "of_user",
+    "of_line",
     *(f"new_{column.name}" for column in _MOVED),
 )
 

@@ -31,7 +31,7 @@ class HistoryLimits(Struct, frozen=True):
 
 DEFAULT_HISTORY = HistoryLimits()
 
-_OF_LINE = operations.c.user_id == bindparam("of_line")
+_OF_LINE = operations.c.line == bindparam("of_line")
 _FIRST_YOUNG = Statement(
     select(operations.c.revision)
     .where(

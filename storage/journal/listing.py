@@ -47,16 +47,16 @@ _AGE = tuple_(entries.c.timestamp, entries.c.added_revision)
 _BOOKMARK_AGE = tuple_(bindparam("timestamp", type_=BigInteger), bindparam("added_revision", type_=BigInteger))
 _OLDER = Statement(
     select(entries)
-    .where(entries.c.user_id == bindparam("of_user"), _AGE < _BOOKMARK_AGE)
+    .where(entries.c.line == bindparam("of_line"), _AGE < _BOOKMARK_AGE)
     .order_by(entries.c.timestamp.desc(), entries.c.added_revision.desc())
     .limit(bindparam("size")),
-    "of_user",
+    "of_line",
     "timestamp",
     "added_revision",
     "size",
 )
 _TOUCHED = select(operations.c.content_id).where(
-    operations.c.user_id == bindparam("of_user"),
+    operations.c.line == bindparam("of_line"),
     operations.c.revision > bindparam("at"),
 )
 
@@ -77,10 +77,10 @@ class _Operation(NamedTuple):
 
 _OF_TOUCHED = Statement(
     select(*(operations.c[name] for name in _Operation._fields))
-    .where(operations.c.user_id == bindparam("of_user"), operations.c.content_id.in_(_TOUCHED))
+    .where(operations.c.line == bindparam("of_line"), operations.c.content_id.in_(_TOUCHED))
     .order_by(operations.c.revision.desc())
     .limit(bindparam("size")),
-    "of_user",
+    "of_line",
     "at",
     "size",
 )
@@ -93,9 +93,9 @@ def _not_older(size: int) -> Statement:
     age = tuple_(entries.c.timestamp + 0, entries.c.added_revision)
     return Statement(
         select(entries.c.content_id)
-        .where(entries.c.user_id == bindparam("of_user"), entries.c.content_id.in_(wanted), age >= _BOOKMARK_AGE)
+        .where(entries.c.line == bindparam("of_line"), entries.c.content_id.in_(wanted), age >= _BOOKMARK_AGE)
         .distinct(),
-        "of_user",
+        "of_line",
         "timestamp",
         "added_revision",
         *(place.key for place in wanted),
@@ -109,14 +109,14 @@ def _older_registers(*, is_filtered: bool) -> Statement:
     return Statement(
         select(registers)
         .where(
-            registers.c.user_id == bindparam("of_user"),
+            registers.c.line == bindparam("of_line"),
             registers.c.revision <= bindparam("at"),
             age < _BOOKMARK_AGE,
             state == bindparam("of_state") if is_filtered else state.is_not(None),
         )
         .order_by(registers.c.timestamp.desc(), registers.c.revision.desc())
         .limit(bindparam("size")),
-        "of_user",
+        "of_line",
         "at",
         "timestamp",
         "added_revision",

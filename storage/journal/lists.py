@@ -29,7 +29,7 @@ _OF_USER_AND_LIST: Final = _OF_USER, lists.c.list == bindparam("of_list")
 _CREATE_HEADS: Final = Statement(
     text(
         "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
-        " VALUES (:user_id, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
+        " VALUES (:line, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
     )
 )
 # It goes on where a list of that name may have ended: whoever has seen that must not take this one for it.
@@ -47,15 +47,15 @@ _RENAME: Final = Statement(
     update(lists).where(*_OF_USER_AND_LIST).values(title=bindparam("new_title")), "of_user", "of_list", "new_title"
 )
 _FORGET: Final = Statement(delete(lists).where(*_OF_USER_AND_LIST), "of_user", "of_list")
-_FORGET_HEAD: Final = Statement(delete(heads).where(heads.c.user_id == bindparam("of_line")), "of_line")
+_FORGET_HEAD: Final = Statement(delete(heads).where(heads.c.line == bindparam("of_line")), "of_line")
 _EMPTY: Final = [
-    Statement(delete(table).where(table.c.user_id == bindparam("of_line")), "of_line")
+    Statement(delete(table).where(table.c.line == bindparam("of_line")), "of_line")
     for table in (entries, contexts, operations)
 ]
 """All that is in a list; its head goes last."""
 _NOTE_DELETED: Final = Statement(
     update(heads)
-    .where(heads.c.user_id == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
+    .where(heads.c.line == bindparam("of_user"), heads.c.deleted_revision < bindparam("at"))
     .values(deleted_revision=bindparam("new_at")),
     "of_user",
     "at",
@@ -65,7 +65,7 @@ _NOTE_DELETED: Final = Statement(
 
 @cache
 def _there(size: int) -> Statement:
-    return Statement(select(heads.c.user_id).where(heads.c.user_id.in_(places(size))))
+    return Statement(select(heads.c.line).where(heads.c.line.in_(places(size))))
 
 
 def compile_creating(dialect: Dialect) -> None:

@@ -64,8 +64,8 @@ class Loaded(NamedTuple):
 @cache
 def lock_heads(size: int) -> Statement:
     """Return what locks the heads of so many lines, all in one order, and selects them."""
-    wanted = heads.c.user_id.in_(places(size))
-    return Statement(for_update(select(heads).where(wanted).order_by(heads.c.user_id)))
+    wanted = heads.c.line.in_(places(size))
+    return Statement(for_update(select(heads).where(wanted).order_by(heads.c.line)))
 
 
 @cache
@@ -73,12 +73,12 @@ def _adds_by_tag(size: int) -> Statement:
     wanted = places(size)
     return Statement(
         select(operations).where(
-            operations.c.user_id == bindparam("of_user"),
+            operations.c.line == bindparam("of_line"),
             operations.c.revision >= bindparam("from_revision"),
             operations.c.kind == KINDS["add"],
             operations.c.tags.in_(wanted),
         ),
-        "of_user",
+        "of_line",
         "from_revision",
         *(place.key for place in wanted),
     )
@@ -88,8 +88,8 @@ def _adds_by_tag(size: int) -> Statement:
 def _recorded_at(size: int) -> Statement:
     wanted = places(size)
     return Statement(
-        select(operations).where(operations.c.user_id == bindparam("of_user"), operations.c.revision.in_(wanted)),
-        "of_user",
+        select(operations).where(operations.c.line == bindparam("of_line"), operations.c.revision.in_(wanted)),
+        "of_line",
         *(place.key for place in wanted),
     )
 

@@ -19,34 +19,34 @@ from storage.schema.tables import EPOCH, heads, meta, operations
 # At least one row, also for a user who never wrote: then every column but the epoch is NULL.
 _EPOCH = meta.c.value
 _CURRENT_EPOCH = Statement(select(_EPOCH).where(meta.c.key == EPOCH))
-_WITH_HEAD = meta.outerjoin(heads, heads.c.user_id == bindparam("of_user"))
+_WITH_HEAD = meta.outerjoin(heads, heads.c.line == bindparam("of_line"))
 _HEAD = Statement(
     select(_EPOCH, heads.c.revision, heads.c.first_revision).select_from(_WITH_HEAD).where(meta.c.key == EPOCH),
-    "of_user",
+    "of_line",
 )
 _ITEMS = Statement(
-    select(heads.c["items"], heads.c.counted_revision).where(heads.c.user_id == bindparam("of_user")), "of_user"
+    select(heads.c["items"], heads.c.counted_revision).where(heads.c.line == bindparam("of_line")), "of_line"
 )
 _UPDATES = Statement(
     select(*(operations.c[name] for name in SHOWN))
     .where(
-        operations.c.user_id == bindparam("of_user"),
+        operations.c.line == bindparam("of_line"),
         operations.c.revision > bindparam("after"),
         operations.c.revision <= bindparam("up_to"),
     )
     .order_by(operations.c.revision),
-    "of_user",
+    "of_line",
     "after",
     "up_to",
 )
 
 
-_DELETED_REVISION = Statement(select(heads.c.deleted_revision).where(heads.c.user_id == bindparam("of_user")))
+_DELETED_REVISION = Statement(select(heads.c.deleted_revision).where(heads.c.line == bindparam("of_line")))
 
 
 @cache
 def _heads(size: int) -> Statement:
-    with_heads = meta.outerjoin(heads, heads.c.user_id.in_(places(size)))
+    with_heads = meta.outerjoin(heads, heads.c.line.in_(places(size)))
     return Statement(select(_EPOCH, heads).select_from(with_heads).where(meta.c.key == EPOCH))
 
 

@@ -34,7 +34,7 @@ REMOVE: Final = "register.remove"
 _PUT: Final = Statement(
     text(
         "INSERT INTO registers (user_id, key, revision, timestamp, node, device_id, recorded_ms, state, members)"
-        " VALUES (:user_id, :key, :revision, :timestamp, :node, :device_id, :recorded_ms, :state, :members)"
+        " VALUES (:line, :key, :revision, :timestamp, :node, :device_id, :recorded_ms, :state, :members)"
         " ON CONFLICT (user_id, key) DO UPDATE SET revision = excluded.revision, timestamp = excluded.timestamp,"
         " node = excluded.node, device_id = excluded.device_id, recorded_ms = excluded.recorded_ms,"
         " state = excluded.state, members = excluded.members"
@@ -42,31 +42,31 @@ _PUT: Final = Statement(
 )
 _AFTER: Final = Statement(
     select(registers)
-    .where(registers.c.user_id == bindparam("of_user"), registers.c.revision > bindparam("after"))
+    .where(registers.c.line == bindparam("of_line"), registers.c.revision > bindparam("after"))
     .order_by(registers.c.revision)
     .limit(bindparam("size")),
-    "of_user",
+    "of_line",
     "after",
     "size",
 )
 _ONE: Final = Statement(
-    select(registers).where(registers.c.user_id == bindparam("of_user"), registers.c.key == bindparam("of_key")),
-    "of_user",
+    select(registers).where(registers.c.line == bindparam("of_line"), registers.c.key == bindparam("of_key")),
+    "of_line",
     "of_key",
 )
 _REMOVED: Final = Statement(
     select(registers.c.revision, registers.c.recorded_ms)
-    .where(registers.c.user_id == bindparam("of_user"), registers.c.state.is_(None))
+    .where(registers.c.line == bindparam("of_line"), registers.c.state.is_(None))
     .order_by(registers.c.revision),
-    "of_user",
+    "of_line",
 )
 _FORGET: Final = Statement(
     delete(registers).where(
-        registers.c.user_id == bindparam("of_user"),
+        registers.c.line == bindparam("of_line"),
         registers.c.state.is_(None),
         registers.c.revision <= bindparam("last"),
     ),
-    "of_user",
+    "of_line",
     "last",
 )
 LOOKED_AT_PER_WRITE: Final = 10

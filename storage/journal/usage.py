@@ -15,25 +15,25 @@ from storage.schema.tables import contexts, entries
 _COUNT = Statement(
     select(
         select(func.count(entries.c.content_id.distinct()))
-        .where(entries.c.user_id == bindparam("of_user"))
+        .where(entries.c.line == bindparam("of_line"))
         .scalar_subquery(),
-        select(func.count()).where(contexts.c.user_id == bindparam("of_same_user")).scalar_subquery(),
+        select(func.count()).where(contexts.c.line == bindparam("of_same_line")).scalar_subquery(),
     ),
-    "of_user",
-    "of_same_user",
+    "of_line",
+    "of_same_line",
 )
 _UNUSED = Statement(
     select(contexts.c.replica)
-    .where(contexts.c.user_id == bindparam("of_user"), contexts.c.used_day < bindparam("before_day"))
+    .where(contexts.c.line == bindparam("of_line"), contexts.c.used_day < bindparam("before_day"))
     .order_by(contexts.c.used_day)
     .limit(bindparam("size")),
-    "of_user",
+    "of_line",
     "before_day",
     "size",
 )
 _FORGET = Statement(
-    delete(contexts).where(contexts.c.user_id == bindparam("of_user"), contexts.c.replica == bindparam("of_replica")),
-    "of_user",
+    delete(contexts).where(contexts.c.line == bindparam("of_line"), contexts.c.replica == bindparam("of_replica")),
+    "of_line",
     "of_replica",
 )
 

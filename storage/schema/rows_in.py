@@ -62,7 +62,6 @@ def places(size: int) -> list[BindParameter[str]]:
 def _select(key: Column[Any], size: int) -> Statement:
     table = key.table
     pairs = (
-        and_(table.c.user_id == bindparam(f"user_{number}"), key == bindparam(f"key_{number}"))
-        for number in range(size)
+        and_(table.c.line == bindparam(f"line_{number}"), key == bindparam(f"key_{number}")) for number in range(size)
     )
     return Statement(select(table).where(or_(*pairs)))

@@ -3,8 +3,9 @@
 A user's state is spread over rows, so that a write reads and writes only a few of them, however long the list is:
 ``heads`` counts, ``entries`` are the OR-Set's live tags, ``contexts`` its causal context by replica, ``operations``
 the history that can be replayed, ``answers`` what was answered to an ``operation_id`` that is not in the history.
-All of that is by *line*: a collection of a user. The column is ``user_id``, and a watchlist's line is just that; the
-line of another collection (``actors.messages.collections``) is no user's id. ``lists`` says which of them there are.
+All of that is by *line*: a collection of a user. In the databases the column is ``user_id``, as it was when a user had
+a watchlist only, whose line that is; the line of another collection (``actors.messages.collections``) is no user's id.
+``lists`` says which of them there are.
 Of collections that are registers there is a row of ``heads``, whose ``items`` are the keys that have a value and whose
 ``replicas`` are those that were removed, and ``registers`` in place of the rest.
 
@@ -34,7 +35,7 @@ meta = Table(
 heads = Table(
     "heads",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("first_revision", BigInteger, nullable=False),  # the oldest kept in ``operations``
     Column("minted", BigInteger, nullable=False),  # the counter of the last tag that the journal minted
@@ -60,17 +61,17 @@ lists = Table(
 contexts = Table(
     "contexts",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("replica", Text, primary_key=True),
     Column("context", Text, nullable=False),  # of this replica alone; ``storage/schema/rows.py`` says how
     Column("used_day", BigInteger, nullable=False, server_default="0"),  # when it last named a new tag, since 1970
-    Index("contexts_by_use", "user_id", "used_day"),
+    Index("contexts_by_use", "line", "used_day"),
 )
 
 entries = Table(
     "entries",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("content_id", Text, primary_key=True),
     Column("tag", Text, primary_key=True),
     Column("added_revision", BigInteger, nullable=False),
@@ -81,12 +82,12 @@ entries = Table(
 )
 
 # For lists: a user's newest tags first.
-Index("entries_by_age", entries.c.user_id, entries.c.timestamp, entries.c.added_revision)
+Index("entries_by_age", entries.c.line, entries.c.timestamp, entries.c.added_revision)
 
 operations = Table(
     "operations",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("revision", BigInteger, primary_key=True, autoincrement=False),
     Column("kind", Text, nullable=False),
     Column("content_id", Text, nullable=False),
@@ -102,7 +103,7 @@ operations = Table(
 )
 Index(
     "operations_by_operation_id",
-    operations.c.user_id,
+    operations.c.line,
     operations.c.operation_id,
     unique=True,
 )
@@ -111,7 +112,7 @@ Index(
 answers = Table(
     "answers",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("operation_id", Text, primary_key=True),
     Column("kind", Text, nullable=False),
     Column("content_id", Text, nullable=False),
@@ -133,7 +134,7 @@ answers = Table(
 registers = Table(
     "registers",
     metadata,
-    Column("user_id", Text, primary_key=True),
+    Column("user_id", Text, key="line", primary_key=True),
     Column("key", Text, primary_key=True),
     Column("revision", BigInteger, nullable=False),
     Column("timestamp", BigInteger, nullable=False),  # the greatest of ``members``
@@ -142,8 +143,8 @@ registers = Table(
     Column("recorded_ms", BigInteger, nullable=False),  # our wall clock at commit
     Column("state", Text),  # ``RegisterKind.state_of``. NULL: it was removed
     Column("members", Text, nullable=False),  # JSON: of each its value and stamp; ``storage/schema/rows.py`` says how
-    Index("registers_by_revision", "user_id", "revision"),
-    Index("registers_by_age", "user_id", "timestamp", "revision"),
+    Index("registers_by_revision", "line", "revision"),
+    Index("registers_by_age", "line", "timestamp", "revision"),
 )
 
 revocations = Table(

@@ -19,7 +19,9 @@ LISTS = "/api/v1/sync/lists"
 (SCRIPT,) = re.findall(
     r"```sql\n( +CREATE TEMPORARY TABLE erased.*?)```", (ROOT / "docs" / "operations.md").read_text(), re.DOTALL
 )
-TABLES = sorted(table.name for table in metadata.tables.values() if "user_id" in table.columns)
+TABLES = sorted(
+    table.name for table in metadata.tables.values() if "user_id" in {column.name for column in table.columns}
+)
 NEIGHBOURS = ("alic", "alice2")
 """Whose ids look like that of the user who is erased."""
 

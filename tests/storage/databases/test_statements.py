@@ -21,7 +21,7 @@ def arranged(statement: Statement, dialect: Dialect, *parameters: object) -> Row
 
 
 def test_it_is_compiled_once_for_each_database() -> None:
-    statement = Statement(select(contexts).where(contexts.c.user_id == bindparam("of_user")))
+    statement = Statement(select(contexts).where(contexts.c.line == bindparam("of_line")))
     texts = []
     for dialect in DIALECTS:
         compiled = statement.compiled(dialect)
@@ -38,10 +38,10 @@ def test_an_insert_takes_rows_of_its_table_as_they_are(dialect: Dialect) -> None
 
 def test_parameters_are_given_in_the_order_that_is_named(dialect: Dialect) -> None:
     clause = select(contexts).where(
-        contexts.c.user_id == bindparam("of_user"), contexts.c.replica == bindparam("of_replica")
+        contexts.c.line == bindparam("of_line"), contexts.c.replica == bindparam("of_replica")
     )
-    assert arranged(Statement(clause, "of_replica", "of_user"), dialect, "tv", "ann") == ("ann", "tv")
-    in_the_texts_order = Statement(clause, "of_user", "of_replica")
+    assert arranged(Statement(clause, "of_replica", "of_line"), dialect, "tv", "ann") == ("ann", "tv")
+    in_the_texts_order = Statement(clause, "of_line", "of_replica")
     assert in_the_texts_order.compiled(dialect).arrange is None
     assert Statement(clause).compiled(dialect) == in_the_texts_order.compiled(dialect)
 
@@ -54,15 +54,15 @@ def test_a_parameter_may_stand_in_several_places(dialect: Dialect) -> None:
 def test_constants_are_filled_in(dialect: Dialect) -> None:
     of_tv = select(contexts).where(contexts.c.replica == "tv")
     assert arranged(Statement(of_tv), dialect) == ("tv",)
-    both = Statement(of_tv.where(contexts.c.user_id == bindparam("of_user")))
+    both = Statement(of_tv.where(contexts.c.line == bindparam("of_line")))
     assert arranged(both, dialect, "ann") == ("tv", "ann")
 
 
 def test_a_parameter_that_the_order_forgets_is_named(dialect: Dialect) -> None:
     clause = select(contexts).where(
-        contexts.c.user_id == bindparam("of_user"), contexts.c.replica == bindparam("of_replica")
+        contexts.c.line == bindparam("of_line"), contexts.c.replica == bindparam("of_replica")
     )
-    with pytest.raises(KeyError, match="of_user"):
+    with pytest.raises(KeyError, match="of_line"):
         Statement(clause, "of_replica").compiled(dialect)
 
 
