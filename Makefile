@@ -72,18 +72,23 @@ run: $(VENV)/run ## install everything and start the daemon on 127.0.0.1:8083
 cluster: $(VENV)/dev ## start a broker, PostgreSQL and three nodes on this machine
 	@$(BIN)/python -m syncd cluster
 
-ifeq ($(CI),)
 test: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## install everything and run every test
-	$(BIN)/python -m pytest $(WORKERS)
-else
-test: cover
-endif
+	$(BIN)/python -m pytest $(WORKERS) $(AGAIN)
 
 # Some of their time these tests wait: one worker more than there are cores. Each would import Schemathesis, and have it
 # build its cases against a daemon, for a second and a half. Simulated worlds take ten seconds: `make simulate` is theirs.
+UNITS = -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal -m 'not integration' \
+	-p no:schemathesis --ignore tests/transport/apidocs/test_openapi_fuzzed.py --ignore tests/simulation
+
 unit: $(VENV)/dev ## run the tests that start no process: no daemon, no database server, no browser
-	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest -n $$($(BIN)/python -c 'import os; print(1 + (os.cpu_count() or 1))') --dist worksteal \
-		-m 'not integration' -p no:schemathesis --ignore tests/transport/apidocs/test_openapi_fuzzed.py --ignore tests/simulation $(AGAIN)
+	HYPOTHESIS_PROFILE=unit $(BIN)/python -m pytest $(UNITS)
+
+cover: $(VENV)/dev ## run them, and hold the branch coverage to its floors
+	rm -f .coverage .coverage.*
+	HYPOTHESIS_PROFILE=cover $(BIN)/coverage run -m pytest $(UNITS) $(AGAIN)
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --show-missing --fail-under=90
+	$(BIN)/coverage report --include='crdt/*,actors/connection/lifecycle.py' --fail-under=100
 
 check: lint types arch lint-js ## lint, types and import contracts: the gate of CI and of every commit
 
@@ -123,13 +128,6 @@ lint-deploy: .venv/lint-deploy ## deploy/'s files, read by the tools that will r
 
 props: $(VENV)/dev ## test the CRDT laws with 1,000 examples each
 	HYPOTHESIS_PROFILE=ci $(BIN)/python -m pytest -n auto tests/crdt
-
-cover: $(VENV)/dev $(if $(HAS_NODE),$(API_LINTERS)) ## run every test, and hold the branch coverage to its floors
-	rm -f .coverage .coverage.*
-	HYPOTHESIS_PROFILE=cover $(BIN)/coverage run -m pytest $(WORKERS) $(AGAIN)
-	$(BIN)/coverage combine --quiet
-	$(BIN)/coverage report --skip-covered --show-missing --fail-under=87
-	$(BIN)/coverage report --include='crdt/*,actors/connection/lifecycle.py' --fail-under=100
 
 bench: $(VENV)/dev ## measure the daemon and its peers in one run
 	$(BIN)/python -m bench

@@ -45,7 +45,7 @@ if _is_memory_with_room(Path("/dev/shm")):
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", ON_A_BUSY_MACHINE, max_examples=100)
 settings.register_profile("unit", ON_A_BUSY_MACHINE, max_examples=5)  # a quick look; `make test` looks longer
-settings.register_profile("cover", ON_A_BUSY_MACHINE, max_examples=30)  # measured, each takes three times as long
+settings.register_profile("cover", ON_A_BUSY_MACHINE, max_examples=30)  # measured, each takes twice as long
 settings.register_profile("ci", ON_A_BUSY_MACHINE, max_examples=1_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
@@ -103,17 +103,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if isinstance(item, pytest.Function) and not STARTERS.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.integration)
-        if not _is_measured(item):
-            item.add_marker(pytest.mark.unmeasured)
     items.sort(key=lambda item: item.path.name not in _LONG)
 
-
-def _is_measured(item: pytest.Item) -> bool:
-    """Return whether coverage is measured: of units, whose subject does not run in another process."""
-    return item.get_closest_marker("integration") is None and _SIMULATION not in item.path.parents
-
-
-_SIMULATION = Path(__file__).parent / "simulation"
 
 _LONG = frozenset(
     {
@@ -122,22 +113,6 @@ _LONG = frozenset(
     }
 )
 """Files with a test of 15 s and more. One that begins last is waited for by idle processors."""
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Measure nothing of a test that says so, nor in what it starts, which would take twice as long."""
-    coverage = sys.modules.get("coverage")
-    measurement = coverage.Coverage.current() if coverage else None
-    if measurement is None or item.get_closest_marker("unmeasured") is None:
-        return (yield)
-    measurement.stop()
-    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
-        del os.environ[name]  # each start sets it again
-    try:
-        return (yield)
-    finally:
-        measurement.start()
 
 
 class _ProcessGuard:

@@ -14,7 +14,7 @@ from syncd.checks.secret_settings import SECRETS
 from syncd.settings import Settings
 from tests.deploy.conftest import DEPLOY, ROOT
 
-pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
+pytestmark = pytest.mark.integration
 
 CHART = DEPLOY / "helm" / "syncd"
 EVERYTHING = ("--values", str(CHART / "ci" / "everything-values.yaml"))

@@ -19,7 +19,7 @@ from tests.deploy.conftest import ROOT, SECRET
 from tests.needed_packages import EXTRAS, needed
 from tests.timeouts import TIMEOUT_S
 
-pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
+pytestmark = pytest.mark.integration
 
 
 def pip(*arguments: str) -> None:

@@ -13,7 +13,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.daemon import DaemonProcess, StartDaemon, bearer
 
-pytestmark = [pytest.mark.integration, pytest.mark.unmeasured]
+pytestmark = pytest.mark.integration
 
 DEVICES = 8
 CUTS_PER_DEVICE = 300

@@ -14,8 +14,6 @@ from storage.journal.journal_store import open_store
 from tests.fakes.client_world import START_MS, Device, World
 from tests.whole_list import whole_list
 
-pytestmark = pytest.mark.unmeasured
-
 CONTENTS = [f"00000000-0000-0000-0000-{number:012}" for number in range(5)]
 """The first two are everybody's; of the others each device has one to itself."""
 OWN = 2

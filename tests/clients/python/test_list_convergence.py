@@ -30,8 +30,6 @@ from storage.journal.journal_store import open_store
 from tests.whole_list import whole_list
 from transport.websocket import device_codec
 
-pytestmark = pytest.mark.unmeasured
-
 CONTENTS = [f"00000000-0000-0000-0000-{number:012}" for number in range(3)]
 LISTS = [None, "kids"]
 USERS = itertools.count()

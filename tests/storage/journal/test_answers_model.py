@@ -23,8 +23,6 @@ from storage.journal.journal_store import SqlJournalStore
 from storage.rules.user_journal import TOO_OLD
 from tests.whole_list import whole_list
 
-pytestmark = pytest.mark.unmeasured
-
 NOW_MS = 1_700_000_000_000
 DAY_MS = 24 * 3600 * 1000
 LIMITS = HistoryLimits(max_operations=3)
