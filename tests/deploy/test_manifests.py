@@ -16,6 +16,7 @@ from tests.deploy.conftest import DEPLOY, ROOT
 from tests.fakes.authority import write_certificate
 from tests.sockets import free_port
 from tests.timeouts import TIMEOUT_S
+from transport.apidocs.openapi import openapi_document
 
 SHUTDOWN_S = Settings().shutdown_timeout
 UNIX_USER = 10001
@@ -228,4 +229,17 @@ def test_the_documented_secret_has_every_key_that_a_pod_reads() -> None:
 
 def test_the_public_reaches_what_devices_need_and_not_the_figures() -> None:
     (rule,) = load("kubernetes/ingress.yaml")["spec"]["rules"]
-    assert [path["path"] for path in rule["http"]["paths"]] == ["/ws", "/api/v1/sync"]
+    routed = [path["path"] for path in rule["http"]["paths"]]
+    assert [path["pathType"] for path in rule["http"]["paths"]] == ["Exact", "Prefix", "Prefix"]
+    assert routed[0] == "/ws"
+    for path, methods in openapi_document("0")["paths"].items():
+        (tag,) = {tag for method in methods.values() for tag in method["tags"]}
+        is_routed = any(path == prefix or path.startswith(f"{prefix}/") for prefix in routed[1:])
+        assert is_routed == (tag not in ("admin", "operations")), path
+
+
+def test_the_documented_routes_are_those_of_the_ingress() -> None:
+    (rule,) = load("kubernetes/ingress.yaml")["spec"]["rules"]
+    (said,) = re.findall(r"^- Route (.*), alone and with", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE)
+    routed = [path["path"] for path in rule["http"]["paths"]]
+    assert [path.rstrip("/") for path in re.findall(r"`([^`]+)`", said)] == routed
