@@ -35,6 +35,9 @@ _DURABLE = (
     "set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)"
 )
 
+_OF_REPLICATION = "syncrep.c"
+"""Where the server's code warns that it does not wait for a standby any more. The texts are in its own language."""
+
 _NOT_NOW = "55000"
 """SQLSTATE: object not in prerequisite state. A standby knows its timeline when it is promoted."""
 
@@ -67,7 +70,7 @@ class PostgreSQL:
         self.driver = psycopg
         self._in_pipeline = ExitStack()
         self._warnings: list[str] = []
-        """What the server has said of the transaction that is under way."""
+        """What the server has said of the commit that is under way, and does not call an error."""
         # Writers wait for each other at the users' heads, and then see what the other wrote; at a higher level they
         # would fail each other. Whoever only reads sees one state of the database throughout.
         access = " READ ONLY" if is_read_only else ""
@@ -161,7 +164,8 @@ class PostgreSQL:
         return True
 
     def _note_warning(self, notice: "psycopg.errors.Diagnostic") -> None:
-        if notice.severity_nonlocalized == "WARNING":
+        # Other warnings change nothing of what is committed: of a trigger, or of transaction ids that get scarce.
+        if notice.severity_nonlocalized == "WARNING" and notice.source_file in (None, _OF_REPLICATION):
             self._warnings.append(notice.message_primary or "a warning")
 
     def was_hung_up(self, connection: "psycopg.Connection") -> bool:

@@ -171,3 +171,16 @@ async def test_a_node_takes_two_connections_and_says_that_it_may_have_one_only(
 def test_a_search_path_without_a_schema_is_told(postgresql_url: str) -> None:
     with pytest.raises(StoreUnavailable, match="search_path names no schema that exists"):
         migrate(postgresql_url + "_nowhere")
+
+
+def test_what_the_server_warns_of_besides_does_not_call_a_commit_in_doubt(
+    open_journal: OpenJournal, postgresql_url: str, author: Author
+) -> None:
+    journal = open_journal(postgresql_url)
+    execute(  # a trigger of an operator's; with few transaction ids left the server itself warns in each transaction
+        postgresql_url,
+        "CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS"
+        " $$ BEGIN RAISE WARNING 'it is late'; RETURN NEW; END $$",
+        "CREATE TRIGGER warns BEFORE INSERT ON operations FOR EACH ROW EXECUTE FUNCTION warn()",
+    )
+    assert journal.commit([author.add("alien")])[0].status is Status.ADDED
