@@ -8,8 +8,6 @@ from msgspec import Meta, Struct
 from actors.messages.content_ids import ContentIdKind
 from storage.databases.database_url import sqlite_url
 
-ENVIRONMENT_PREFIX = "SYNCD_"
-
 Seconds = Annotated[float, Meta(gt=0)]
 PerSecond = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(gt=0, le=2**63 - 1)]

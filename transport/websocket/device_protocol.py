@@ -1,7 +1,6 @@
 """A device's WebSocket: admits it by its token, then stands between its bytes and its ``SyncWebSocket``."""
 
 import asyncio
-import logging
 from typing import Any, Final
 
 from websockets.http11 import Request
@@ -24,8 +23,6 @@ from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request
 from transport.websocket.protocol import WebSocketProtocol
 from transport.websocket.state import CLOSED, CLOSING, OPEN, OPENING
-
-logger = logging.getLogger(__name__)
 
 _SIGN_OF_LIFE: Final = SignOfLife()
 _SOCKET_WRITABLE: Final = SocketWritable()
