@@ -25,7 +25,7 @@ from actors.messages.devices import (
 )
 from storage.databases.database import Database, Result, Transaction
 from storage.databases.statements import Row, Statement, for_update
-from storage.journal.registers import update_of
+from storage.journal.registers import newest_update_of
 from storage.schema.tables import devices, leases, presence, registers
 
 TOLD_AT_END: Final = 1_000
@@ -304,7 +304,7 @@ def _json(rows: object) -> str:
 
 def _known_device(row: Row, nodes: Mapping[str, Sequence[str]], gone_ms: Mapping[str, int], now_ms: int) -> KnownDevice:
     """Return the device in a row of ``_KNOWN``; ``gone_ms``: when the last lease ended that it was online by."""
-    latest = update_of(row[1:])
+    latest = newest_update_of(row[1:])
     here = tuple(nodes.get(latest.key, ()))
     last_seen_ms = now_ms if here else max(row[0], gone_ms.get(latest.key, 0))
     said = fields_of(latest.values)

@@ -23,7 +23,7 @@ from crdt.hlc import HLCTimestamp
 from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement
 from storage.journal.reads import read_head
-from storage.journal.registers import update_of
+from storage.journal.registers import newest_update_of
 from storage.schema.rows import KINDS, age_of, data_of, item_of, shown_item_of
 from storage.schema.rows_in import chunks, places
 from storage.schema.tables import entries, operations, registers
@@ -173,7 +173,7 @@ def _register_page(
     older = _older_registers(is_filtered=state is not None)
     asked = (line, after.revision, after.timestamp, after.added_revision, limit + 1)
     rows = transaction.execute(older, asked if state is None else (*asked, state)).fetchall()
-    items = [update_of(row) for row in rows[:limit]]
+    items = [newest_update_of(row) for row in rows[:limit]]
     more = None
     if len(rows) > limit:
         last = items[-1]

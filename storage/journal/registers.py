@@ -152,7 +152,7 @@ def read_register_changes(
     Cost: O(keys).
     """
     rows = transaction.execute(_AFTER, (line, revision, limit + 1)).fetchall() if revision < head else []
-    updates = [update_of(row) for row in rows[:limit]]
+    updates = [newest_update_of(row) for row in rows[:limit]]
     return Changes(
         line=line,
         epoch=epoch,
@@ -165,7 +165,7 @@ def read_register_changes(
 
 def read_register(transaction: Transaction, line: str, key: str) -> RegisterUpdate | None:
     """Return the newest update of a key that has a value."""
-    updates = map(update_of, transaction.execute(_ONE, (line, key)).fetchall())
+    updates = map(newest_update_of, transaction.execute(_ONE, (line, key)).fetchall())
     return next((update for update in updates if update.values), None)
 
 
@@ -175,7 +175,7 @@ def register_of(row: Row) -> Register:
     return Register(key, revision, HLCTimestamp.unpack(timestamp, node), device_id, fields_of(members))
 
 
-def update_of(row: Row) -> RegisterUpdate:
+def newest_update_of(row: Row) -> RegisterUpdate:
     """Return the newest update of the key in a row of ``registers``."""
     register = register_of(row)
     return RegisterUpdate(
