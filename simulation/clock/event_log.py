@@ -23,7 +23,7 @@ class EventLog:
         return hashlib.blake2b(repr(self.events).encode(), digest_size=16).hexdigest()
 
 
-def line_of(event: Event) -> str:
+def text_of(event: Event) -> str:
     """Return an event as it is shown."""
     at_s, who, what = event
     return f"{at_s:10.4f} {who:<12} {what}"

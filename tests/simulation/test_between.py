@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from simulation.clock.event_log import line_of
+from simulation.clock.event_log import text_of
 from simulation.life import Verdict, run_world
 from simulation.shape import (
     BETWEEN,
@@ -39,7 +39,7 @@ TRACES: Final = {
 
 
 def traces_left(verdict: Verdict, left: set[str]) -> set[str]:
-    lines = [line for line in map(line_of, verdict.events) if " connects to " not in line]
+    lines = [line for line in map(text_of, verdict.events) if " connects to " not in line]
     return {trace for trace in left if not any(trace in line for line in lines)}
 
 

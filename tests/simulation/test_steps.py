@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from simulation.clock.event_log import line_of
+from simulation.clock.event_log import text_of
 from simulation.life import run_world
 from simulation.shape import draw_shape
 
@@ -42,7 +42,7 @@ def test_a_fault_happens_and_the_promise_holds(fault: str) -> None:
     for seed in range(5):
         verdict = run_world(replace(shape, seed=seed))
         assert verdict.violations == ()
-        left -= {trace for trace in left if any(trace in line for line in map(line_of, verdict.events))}
+        left -= {trace for trace in left if any(trace in line for line in map(text_of, verdict.events))}
         if not left:
             return
     pytest.fail(f"no world has {left}")

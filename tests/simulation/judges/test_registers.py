@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from syncd_client.data.hlc import Timestamp
 from syncd_client.data.user_state import PendingWrite
 
-from simulation.clock.event_log import line_of
+from simulation.clock.event_log import text_of
 from simulation.judges.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of
 from simulation.life import run_world
 from simulation.shape import draw_shape
@@ -106,7 +106,7 @@ def test_users_play_and_go_on_where_they_were(javascript: float) -> None:
     )
     verdict = run_world(replace(shape, plays=True, faults=faults))
     assert verdict.violations == ()
-    said = "\n".join(map(line_of, verdict.events))
+    said = "\n".join(map(text_of, verdict.events))
     assert re.search(r"device \S+ +update progress of", said)
     assert "remove progress" in said
     assert "since=progress:" in said

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 
-from simulation.clock.event_log import line_of
+from simulation.clock.event_log import text_of
 from simulation.life import run_world
 from simulation.people import list_author
 from simulation.people.http_client import Response
@@ -32,7 +32,7 @@ SHAPE: Final = replace(
 def test_lists_are_written_deleted_and_written_again_and_the_promise_holds() -> None:
     verdict = run_world(SHAPE)
     assert verdict.violations == ()
-    said = "\n".join(map(line_of, verdict.events))
+    said = "\n".join(map(text_of, verdict.events))
     assert " repeats " in said
     for name in list_author.NAMES:
         assert re.search(rf" add \S+ in {name} .* deletes {name} .* add \S+ in {name} ", said, re.DOTALL)

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from simulation.clock.event_log import line_of
+from simulation.clock.event_log import text_of
 from simulation.life import run_world
 from simulation.shape import draw_shape
 from tests.simulation.javascript import NEEDS_NODE
@@ -32,7 +32,7 @@ SHAPE: Final = replace(
 def test_devices_agree_on_a_list_that_is_deleted_and_comes_again(javascript: float) -> None:
     verdict = run_world(replace(SHAPE, javascript=javascript))
     assert verdict.violations == ()
-    said = "\n".join(map(line_of, verdict.events))
+    said = "\n".join(map(text_of, verdict.events))
     assert re.search(
         r"device \S+ +is told r\d+ add \S+ in ours.* deletes ours .*"
         r" is told list_snapshot_piece r\d+ in ours: \n.*is told r\d+ add \S+ in ours",
@@ -44,5 +44,5 @@ def test_devices_agree_on_a_list_that_is_deleted_and_comes_again(javascript: flo
 def test_devices_follow_lists_that_others_write_to() -> None:
     verdict = run_world(replace(SHAPE, lists=2, faults=frozenset()))
     assert verdict.violations == ()
-    said = "\n".join(map(line_of, verdict.events))
+    said = "\n".join(map(text_of, verdict.events))
     assert re.search(r"device \S+ +is told r\d+ add \S+ in (kids|later)", said)
