@@ -16,10 +16,10 @@ from syncd_client.data.user_state import PendingWrite
 
 from simulation.client_deps import ClientDeps
 from simulation.clock.wall_clock import START_S, WallClock
-from simulation.devices.attempt import Attempt
 from simulation.devices.http_attempt import HttpAttempt
 from simulation.devices.javascript_core import JavascriptCore, SendText
 from simulation.devices.javascript_queue import JavascriptQueue
+from simulation.devices.websocket_attempt import WebSocketAttempt
 from simulation.devices.websocket_probe import WebSocketProbe
 from simulation.judges.commands import NOBODY, Sent
 from simulation.judges.lines import PROGRESS
@@ -67,7 +67,7 @@ class Device:
         self.registers: dict[str, None] = {}
         """Progress and devices, if its app opens them then."""
         self.intermediary = Intermediary()
-        self.attempt: Attempt | HttpAttempt | None = None
+        self.attempt: WebSocketAttempt | HttpAttempt | None = None
         self._probe: WebSocketProbe | None = None
         self._last_command: Sent | None = None
         self._refusal: asyncio.TimerHandle | None = None
@@ -305,7 +305,7 @@ class Device:
 
     def _open(self, transport: Transport, target: str, token: str) -> None:
         if transport is Transport.WEBSOCKET:
-            self.attempt = Attempt(self, target, token)
+            self.attempt = WebSocketAttempt(self, target, token)
         elif not self.intermediary.passes_http:
             said = f"{transport} is not let through"
             self._refusal = self.deps.loop.call_later(0.01, lambda: self._do(self.core.open_failed(said)))

@@ -1,4 +1,4 @@
-"""One attempt of a device to connect, through the ``websockets`` library, and the connection that it becomes."""
+"""One attempt of a device to connect by WebSocket, with the ``websockets`` library, and the connection it becomes."""
 
 import asyncio
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from simulation.devices.device import Device
 
 
-class Attempt(asyncio.Protocol):
+class WebSocketAttempt(asyncio.Protocol):
     """One attempt to connect, and the connection it becomes; dropped, it reports nothing more."""
 
     def __init__(self, device: "Device", target: str, token: str) -> None:
