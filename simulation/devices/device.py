@@ -80,13 +80,13 @@ class Device:
         """Open the app."""
         core, user_id = self.core, self.user_id
         for list_id in self.lists:
-            self._do(core.open_list(list_id))
+            self.put(core.open_list(list_id))
         for collection in self.registers:
-            self._do(core.open(collection))
+            self.put(core.open(collection))
         if isinstance(core, JavascriptCore):
-            self._do(core.sign_in(user_id))
+            self.put(core.sign_in(user_id))
         else:
-            self._do(core.sign_in(user_id, self.disk.load(user_id)))
+            self.put(core.sign_in(user_id, self.disk.load(user_id)))
 
     def die(self) -> None:
         """Kill the app, and open it again: what was not on its disk is lost."""
@@ -98,7 +98,7 @@ class Device:
 
     def stop(self) -> None:
         """Disconnect for good."""
-        self._do(self.core.disconnect())
+        self.put(self.core.disconnect())
         self._stop_timers()
 
     def lose_network(self, *, is_noticed: bool) -> None:
@@ -119,8 +119,8 @@ class Device:
     def find_network(self) -> None:
         """Be online again."""
         self.is_online = True
-        self._do(self.core.connect())
-        self._do(self.core.wake())
+        self.put(self.core.connect())
+        self.put(self.core.wake())
 
     @property
     def connection(self) -> Connection | None:
@@ -176,13 +176,13 @@ class Device:
         """Follow a list, as its app does from now on."""
         self.deps.log.note(self.name, f"opens {list_id}")
         self.lists[list_id] = None
-        self._do(self.core.open_list(list_id))
+        self.put(self.core.open_list(list_id))
 
     def follow(self, collection: str) -> None:
         """Follow registers, as its app does from now on."""
         if collection not in self.registers:
             self.registers[collection] = None
-            self._do(self.core.open(collection))
+            self.put(self.core.open(collection))
 
     def write(
         self, action: messages.Action, content_id: str, list_id: str | None = None, says: Mapping[str, Any] = NOTHING
@@ -192,7 +192,7 @@ class Device:
         where = "" if list_id is None else f" in {list_id}"
         self.deps.log.note(self.name, f"{action} {content_id[-4:]}{where} as {write.operation_id}")
         self.deps.witness.wants(self.user_id, write)
-        self._do(out)
+        self.put(out)
 
     @property
     def progress(self) -> dict[str, Value]:
@@ -230,28 +230,7 @@ class Device:
         return self._last_command is not None and self._last_command.answer is None
 
     def put(self, out: Sequence[Output | SendText]) -> None:
-        """Do what the core wants done; for its ``attempt``, and whoever calls the core."""
-        self._do(out)
-
-    def received(self, text: bytes) -> None:
-        """Take a message of its ``attempt``."""
-        core = self.core
-        if isinstance(core, JavascriptCore):
-            self._do(core.received(text.decode()))
-        else:
-            self._do(core.received(messages.decode(text)))
-
-    def _new_core(self) -> Core | JavascriptCore:
-        deps = CoreDeps(
-            now_ms=lambda: int(self.clock.now_s() * 1000),
-            random=self.deps.rng.random,
-            new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
-        )
-        if self.is_javascript:
-            return JavascriptCore(self.name, deps, self.javascript_disk, self.deps.content_ids)
-        return Core(deps)
-
-    def _do(self, out: Sequence[Output | SendText]) -> None:
+        """Do what the core wants done; for its connections, and whoever calls the core."""
         if self.registers and self.is_javascript:
             for operation_id, write in self._javascript_queue.changes(self.javascript_disk.get(self.user_id, ())):
                 self._says(operation_id, write)
@@ -287,15 +266,37 @@ class Device:
                 case outputs.Erase():
                     raise AssertionError("nobody signs out")
 
+    def received(self, text: bytes) -> None:
+        """Take a message of its ``attempt``."""
+        core = self.core
+        if isinstance(core, JavascriptCore):
+            self.put(core.received(text.decode()))
+        else:
+            self.put(core.received(messages.decode(text)))
+
+    def forget(self, attempt: object) -> None:
+        """Be without a connection, if ``attempt`` is the one it has."""
+        if self.attempt is attempt:
+            self.attempt = None
+
+    def _new_core(self) -> Core | JavascriptCore:
+        deps = CoreDeps(
+            now_ms=lambda: int(self.clock.now_s() * 1000),
+            random=self.deps.rng.random,
+            new_replica=lambda: f"{self.deps.rng.getrandbits(64):016x}",
+        )
+        if self.is_javascript:
+            return JavascriptCore(self.name, deps, self.javascript_disk, self.deps.content_ids)
+        return Core(deps)
+
     def _says(self, operation_id: str, write: PendingWrite | None) -> None:
         """Let it be known what is queued of registers, and what is not any more."""
         witness = self.deps.witness
         if write is None:
             witness.registers.drops(self.user_id, operation_id)
         elif write.registers is not None:
-            self.deps.log.note(
-                self.name, f"{write.operation} {write.registers} of {write.content_id[-4:]} as {operation_id}"
-            )
+            said = f"{write.operation} {write.registers} of {write.content_id[-4:]} as {operation_id}"
+            self.deps.log.note(self.name, said)
             registers = witness.registers if write.registers == PROGRESS else witness.names
             registers.wants(self.user_id, write)
 
@@ -308,7 +309,7 @@ class Device:
             self.attempt = WebSocketAttempt(self, target, token)
         elif not self.intermediary.passes_http:
             said = f"{transport} is not let through"
-            self._refusal = self.deps.loop.call_later(0.01, lambda: self._do(self.core.open_failed(said)))
+            self._refusal = self.deps.loop.call_later(0.01, lambda: self.put(self.core.open_failed(said)))
         elif isinstance(self.attempt, HttpAttempt):
             self.attempt.open(target)
         else:
@@ -321,11 +322,11 @@ class Device:
         began_s, lasts_s = (0.0, TOKEN_S) if self._token_s is None else (self.deps.loop.time(), self._token_s)
         ends_s = int(START_S + began_s + lasts_s)
         value = issue_token(self.user_id, self.name, ends_s, self.token_id)
-        self._do(core.token(Token(value, self.user_id, ends_s)))
+        self.put(core.token(Token(value, self.user_id, ends_s)))
 
     def _connect(self, core: Core | JavascriptCore) -> None:
         if core is self.core and self.is_online:
-            self._do(core.connect())
+            self.put(core.connect())
 
     def _drop(self, *, is_rude: bool) -> None:
         if self._refusal is not None:
@@ -338,7 +339,7 @@ class Device:
 
     def _due(self, timer: Timer) -> None:
         del self._timers[timer]
-        self._do(self.core.due(timer))
+        self.put(self.core.due(timer))
 
     def _stop_timer(self, timer: Timer) -> None:
         if handle := self._timers.pop(timer, None):

@@ -13,6 +13,7 @@ from syncd_client.transport.server_sent_events import EventReader
 from typing_extensions import override
 
 from actors.messages.close_codes import TOKEN_REVOKED
+from simulation.devices.device_port import DevicePort
 from simulation.devices.http_connection import HttpConnection
 from simulation.devices.http_requests import Answer, Requests, WholeAnswer
 from simulation.devices.http_writes import HttpWrites
@@ -22,7 +23,6 @@ from simulation.outside.intermediary import NEW_CONNECTION
 from simulation.outside.network import Connection
 
 if TYPE_CHECKING:
-    from simulation.devices.device import Device
     from simulation.judges.commands import CommandWitness
 
 EVENT_STREAM: Final = "text/event-stream"
@@ -36,8 +36,8 @@ COMMANDS: Final = "/api/v1/devices/commands"
 class HttpAttempt:
     """One attempt, and the connection it becomes; dropped, it reports nothing more."""
 
-    def __init__(self, device: "Device", transport: Transport, target: str, token: str) -> None:
-        self._device: Device | None = device
+    def __init__(self, device: DevicePort, transport: Transport, target: str, token: str) -> None:
+        self._device: DevicePort | None = device
         self._loop = device.deps.loop
         self._requests = Requests(device, token)
         self.is_poll = transport is Transport.POLLING
@@ -187,10 +187,9 @@ class HttpAttempt:
             watch.see(told)
             device.received(data)
 
-    def _let_go(self, device: "Device") -> None:
+    def _let_go(self, device: DevicePort) -> None:
         self.drop(is_rude=False)
-        if device.attempt is self:
-            device.attempt = None
+        device.forget(self)
 
 
 class _Events(WholeAnswer):

@@ -1,13 +1,11 @@
 """A device's requests over HTTP, each of which an intermediary may send twice."""
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
+from simulation.devices.device_port import DevicePort
 from simulation.devices.http_connection import HttpConnection, Reader
-
-if TYPE_CHECKING:
-    from simulation.devices.device import Device
 
 _CONTENT_TYPE: Final = "content-type: application/json\r\n"
 
@@ -15,7 +13,7 @@ _CONTENT_TYPE: Final = "content-type: application/json\r\n"
 class Requests:
     """Of one device, with one token."""
 
-    def __init__(self, device: "Device", token: str) -> None:
+    def __init__(self, device: DevicePort, token: str) -> None:
         self._device = device
         self._authorization = f"authorization: Bearer {token}\r\n"
 

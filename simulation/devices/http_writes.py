@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 from syncd_client.data.messages import AnyWrite, ListWrite, Write
@@ -15,11 +15,9 @@ from syncd_client.transport.problem import read_problem
 from typing_extensions import override
 
 from actors.messages.close_codes import TOKEN_ENDED
+from simulation.devices.device_port import DevicePort
 from simulation.devices.http_connection import HttpConnection
 from simulation.devices.http_requests import Answer, Requests, WholeAnswer
-
-if TYPE_CHECKING:
-    from simulation.devices.device import Device
 
 _decoder: Final = msgspec.json.Decoder(Write | ListWrite | ProgressWrite | DeviceWrite)
 
@@ -34,7 +32,7 @@ class HttpWrites:
 
     def __init__(
         self,
-        device: "Device",
+        device: DevicePort,
         requests: Requests,
         told: Callable[[bytes], None],
         failed: Callable[[int, str], None],

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from syncd_client.core.outputs import Output
@@ -13,21 +13,19 @@ from websockets.http11 import Response
 from websockets.protocol import State as WebSocketState
 
 from actors.messages.close_codes import TOKEN_REVOKED
+from simulation.devices.device_port import DevicePort
 from simulation.devices.handshake import open_handshake
 from simulation.devices.javascript_core import SendText
 from simulation.judges.told import summary
 from simulation.judges.watch import ConnectionWatch
 from simulation.outside.network import Connection
 
-if TYPE_CHECKING:
-    from simulation.devices.device import Device
-
 
 class WebSocketAttempt(asyncio.Protocol):
     """One attempt to connect, and the connection it becomes; dropped, it reports nothing more."""
 
-    def __init__(self, device: "Device", target: str, token: str) -> None:
-        self._device: Device | None = device
+    def __init__(self, device: DevicePort, target: str, token: str) -> None:
+        self._device: DevicePort | None = device
         self._log = device.deps.log
         self._name = device.name
         self.connection: Connection | None = None
@@ -136,13 +134,12 @@ class WebSocketAttempt(asyncio.Protocol):
             return
         self.connection = connection
 
-    def _let_go(self, device: "Device") -> None:
+    def _let_go(self, device: DevicePort) -> None:
         self._device = None
         self._watch.end()
-        if device.attempt is self:
-            device.attempt = None
+        device.forget(self)
 
-    def _open_failed(self, device: "Device") -> Sequence[Output | SendText]:
+    def _open_failed(self, device: DevicePort) -> Sequence[Output | SendText]:
         refusal = self._protocol.handshake_exc
         answer = refusal.response if isinstance(refusal, InvalidStatus) else None
         self._log.note(self._name, f"is not connected: {answer.status_code if answer else 'reset'}")

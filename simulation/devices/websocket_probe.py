@@ -1,17 +1,15 @@
 """A device's look whether a WebSocket can be had, beside another connection: it opens one, and closes it."""
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
 
+from simulation.devices.device_port import DevicePort
 from simulation.devices.handshake import open_handshake
 from simulation.outside.network import Connection
-
-if TYPE_CHECKING:
-    from simulation.devices.device import Device
 
 TIMEOUT_S: Final = 10.0
 
@@ -19,8 +17,8 @@ TIMEOUT_S: Final = 10.0
 class WebSocketProbe(asyncio.Protocol):
     """Tells the core once; dropped, nothing."""
 
-    def __init__(self, device: "Device", target: str, token: str) -> None:
-        self._device: Device | None = device
+    def __init__(self, device: DevicePort, target: str, token: str) -> None:
+        self._device: DevicePort | None = device
         self._connection: Connection | None = None
         self._transport: Any = None
         is_stripped = device.intermediary.refusal == "strips"
