@@ -1,18 +1,15 @@
 """An event loop whose time is virtual: it jumps to the next timer, and nothing else ever happens by itself."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
 from contextvars import Context, copy_context
 from heapq import heappop, heappush
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, NoReturn, TypeVarTuple, Unpack
+from typing import Any, Final, NoReturn, TypeVarTuple, Unpack
 
 from msgspec import Struct
 from typing_extensions import override
-
-if TYPE_CHECKING:
-    from simulation.clock.node_loop import NodeLoop
 
 Arguments = TypeVarTuple("Arguments")
 
@@ -78,7 +75,7 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         """Itself; of a part, the loop that it is a part of."""
         self.held: list[SimulatedHandle] | None = None
         """What would have run since it was paused; ``None``: it is not paused."""
-        self.parts: list[NodeLoop] = []
+        self.parts: list[SimulatedLoop] = []
         """Loops of nodes, which take part in its turns."""
         self.failures: list[dict[str, Any]] = []
         """What nobody has caught: contexts of the exception handler."""
@@ -146,9 +143,10 @@ class SimulatedLoop(asyncio.BaseEventLoop):
     ) -> asyncio.TimerHandle:
         return self._set_timer(when, callback, args, context)
 
-    def make_ready(self, handles: Iterable[SimulatedHandle]) -> None:
-        """Run ``handles`` behind what is ready."""
-        self.world._ready.extend(handles)  # type: ignore[attr-defined]
+    def resume(self) -> None:
+        """Go on, if it was paused: with what has waited, behind what is ready."""
+        held, self.held = self.held or [], None
+        self.world._ready.extend(held)  # type: ignore[attr-defined]
 
     def _set_timer(
         self, when_s: float, callback: Callable[..., object], args: tuple[Any, ...], context: Context | None

@@ -25,8 +25,3 @@ class NodeLoop(SimulatedLoop):
         """Run nothing more for now: what comes and what is due waits."""
         if self.held is None:
             self.held = []
-
-    def resume(self) -> None:
-        """Go on, with what has waited first."""
-        held, self.held = self.held or [], None
-        self.make_ready(held)
