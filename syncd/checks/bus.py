@@ -12,8 +12,9 @@ from actors.errors import BusUnavailable, MessageRefused
 from actors.messages.channel import HeadMoved
 from actors.ports import Bus, BusListener
 from syncd.buses import bus_codec, open_bus
+from syncd.checks.http_answer import fetch
 from syncd.checks.results import Checked, CheckResult, ClockReading, failed, ok, setting
-from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
+from syncd.checks.timeouts import ANSWER_TIMEOUT_S
 from syncd.errors import ExtraMissing, SettingsError, Unreachable
 from syncd.settings import Settings
 from transport.bus.none import NoBus

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from syncd.checks.http_answer import Answer
 from syncd.checks.results import CheckResult, ClockReading, failed, ok, setting, warning
-from syncd.checks.timeouts import Answer
 from syncd.settings import Settings
 
 NAME = "clock"

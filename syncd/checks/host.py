@@ -10,8 +10,9 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from storage.databases.database_url import sqlite_file
+from syncd.checks.http_answer import fetch
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import ANSWER_TIMEOUT_S, fetch
+from syncd.checks.timeouts import ANSWER_TIMEOUT_S
 from syncd.data_dir import uses_data_dir
 from syncd.errors import SettingsError, Unreachable
 from syncd.listening import bind, is_abandoned

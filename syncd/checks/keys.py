@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 
 from syncd.checks.clock import date_reading
 from syncd.checks.file_modes import others_may_access
+from syncd.checks.http_answer import Answer
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
-from syncd.checks.timeouts import Answer
 from syncd.errors import SettingsError
 from syncd.keys.kept_secret import FILE_NAME
 from syncd.keys.signing import USER_AGENT, authenticator, uses_kept_secret

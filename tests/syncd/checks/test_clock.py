@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from syncd.checks.clock import NOTEWORTHY_S, check_clock, date_reading
+from syncd.checks.http_answer import Answer
 from syncd.checks.results import ClockReading
-from syncd.checks.timeouts import Answer
 from syncd.settings import Settings
 from tests.fakes.issuer import Issuer
 from tests.syncd.checks.conftest import Check, key_set

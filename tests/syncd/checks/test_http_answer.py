@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from syncd.checks.timeouts import fetch
+from syncd.checks.http_answer import fetch
 from syncd.errors import Unreachable
 from tests.fakes.issuer import Issuer
 from transport.loop.blocking_calls import in_thread
