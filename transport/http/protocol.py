@@ -2,7 +2,7 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 from weakref import ref
 
 import httptools
@@ -16,23 +16,12 @@ from transport.http.head_coalescer import HeadCoalescer
 from transport.http.hosts import SEVERAL_HOSTS, host_problem
 from transport.http.other_protocols import problem_of
 from transport.http.phases import Phase, PhaseDeadline
-from transport.http.request_head import Field, RequestHead
+from transport.http.request_head import TRAILERS, Field, RequestHead
 from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.loop.time_sliced_queue import Storm, time_sliced_queue
 from transport.wire.problems import refusal
-
-
-class _Trailers(list[Field]):
-    """Where trailers go: one must not count as a header (RFC 9110 section 6.5.1), as to uvicorn it does."""
-
-    @override
-    def append(self, _trailer: Field) -> None:
-        """Forget it."""
-
-
-_TRAILERS: Final = _Trailers()
 
 
 class _Refused(Exception):
@@ -124,8 +113,11 @@ class HttpProtocol(CarryingProtocol):
 
     def _parse(self, data: bytes) -> None:
         """Parse ``data``; a request has a deadline only when it needs more than that."""
+        if self._phase is Phase.UPGRADED:  # in the piece before
+            self._pass_on(data)
+            return
         self._read_bytes = self._head_bytes + len(data)
-        if self._phase in (Phase.REFUSED, Phase.UPGRADED) or self.transport.is_closing():
+        if self._phase is Phase.REFUSED or self.transport.is_closing():
             return
         was_in_body, self._has_body = self._phase is Phase.BODY, False
         self._feed(data)
@@ -152,21 +144,26 @@ class HttpProtocol(CarryingProtocol):
             except httptools.HttpParserError:
                 self._refuse(self._problem or problem_of(data))
             except httptools.HttpParserUpgrade as upgrade:
+                rest = data[upgrade.args[0] :]
                 if not self._should_upgrade():
-                    data = self._head_without_upgrade() + data[upgrade.args[0] :]
+                    parser = self.parser
+                    version = parser.get_http_version()
+                    data = head_without_upgrade(parser.get_method(), self.url, version, self.headers) + rest
                     self.parser = self._new_parser()
                     continue
                 self.handle_websocket_upgrade()
+                if rest and self._phase is Phase.UPGRADED:  # frames, as from the next packet
+                    self._pass_on(rest)
             return
+
+    def _pass_on(self, frames: bytes) -> None:
+        websocket: Any = self.transport.get_protocol()
+        websocket.data_received(frames)
 
     def _new_parser(self) -> httptools.HttpRequestParser:
         parser = httptools.HttpRequestParser(self)
         parser.set_dangerous_leniencies(lenient_data_after_close=True)  # as uvicorn's
         return parser
-
-    def _head_without_upgrade(self) -> bytes:
-        parser = self.parser
-        return head_without_upgrade(parser.get_method(), self.url, parser.get_http_version(), self.headers)
 
     @override
     def _should_upgrade(self) -> bool:
@@ -235,7 +232,7 @@ class HttpProtocol(CarryingProtocol):
         else:
             self.cycle = self._write = write
         self._phase = Phase.BODY
-        self.headers = _TRAILERS
+        self.headers = TRAILERS
 
     def _direct_write(self) -> DirectWrite | None:
         """Begin a direct write if this request is one, and nothing about it is unusual."""

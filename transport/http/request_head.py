@@ -1,9 +1,22 @@
 """The headers of a request, whoever answers it."""
 
 from collections.abc import Sequence
+from typing import Final
+
+from typing_extensions import override
 
 Field = tuple[bytes, bytes]
 """A header line as it was sent, its name in lower case."""
+
+
+class _Trailers(list[Field]):
+    @override
+    def append(self, _trailer: Field) -> None:
+        """Forget it."""
+
+
+TRAILERS: Final = _Trailers()
+"""Where trailers go: one must not count as a header (RFC 9110 section 6.5.1), as to uvicorn it does."""
 
 
 class RequestHead:

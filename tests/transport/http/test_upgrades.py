@@ -25,6 +25,7 @@ OFFERS = {
     "not-for-this-hop": b"Host: h\r\nUpgrade: h2c\r\n",
 }
 LIKE_WEBSOCKET = b"Host: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+HANDSHAKE = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: h\r\n\r\n"
 GET = b"GET / HTTP/1.1\r\nHost: h\r\n\r\n"
 
@@ -125,9 +126,8 @@ async def test_the_body_of_a_refused_websocket_never_runs(
     smuggled = b"POST %b HTTP/1.1\r\nHost: h\r\n%bContent-Length: %d\r\n\r\n%b" % (
         WATCHLIST.encode(), bearer, len(write), write,
     )  # fmt: skip
-    handshake = b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
     framing, body = framed(smuggled)
-    head = f"{method} {path} HTTP/1.1\r\n".encode() + LIKE_WEBSOCKET + handshake + bearer + framing + b"\r\n"
+    head = f"{method} {path} HTTP/1.1\r\n".encode() + LIKE_WEBSOCKET + HANDSHAKE + bearer + framing + b"\r\n"
     for packets in ((head + body,), (head, body)):
         async with connected(daemon.port) as client:
             await client.send(*packets)
@@ -136,6 +136,20 @@ async def test_the_body_of_a_refused_websocket_never_runs(
     async with connected(daemon.port) as client:
         await client.send(b"GET %b HTTP/1.1\r\nHost: h\r\n%b\r\n" % (WATCHLIST.encode(), bearer))
         assert (await client.answer()).json()["revision"] == 0
+
+
+@pytest.mark.parametrize(("pongs", "cut"), [(0, 3), (0, 8), (300, 38_000)])
+async def test_frames_in_the_packet_of_the_handshake_are_read_behind_it(
+    daemon: DaemonProcess, user: str, pongs: int, cut: int
+) -> None:
+    frames = pongs * (b"\x8a\xfd" + bytes(129)) + b"\x89\x82\0\0\0\0hi"  # the last a ping; masked by zeros
+    head = b"GET /ws HTTP/1.1\r\n" + LIKE_WEBSOCKET + HANDSHAKE
+    bearer = f"Authorization: Bearer {token(user)}\r\n\r\n".encode()
+    async with connected(daemon.port) as client:
+        await client.send(head + bearer + frames[:cut], frames[cut:])
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await client.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            await client.reader.readuntil(b"\x8a\x02hi")
 
 
 @pytest.mark.parametrize(
