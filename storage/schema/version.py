@@ -31,6 +31,10 @@ _MIGRATION_LOCK = 0x73796E6364  # "syncd": the PostgreSQL advisory lock that nod
 
 _LOCK_MIGRATIONS = Statement(text("SELECT pg_advisory_xact_lock(:key)"))
 _TAKE_LONG = Statement(text("SET LOCAL statement_timeout = 0"))
+# Since PostgreSQL 17: it bounds the whole migration. Older servers do not know it.
+_TAKE_LONG_IN_ALL = Statement(
+    text("SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'")
+)
 _PAUSE = Statement(text(f"SET LOCAL idle_in_transaction_session_timeout = {MIGRATION_IDLE_MS}"))
 _MAY_CREATE = Statement(text("SELECT current_schema(), current_user, has_schema_privilege(current_schema(), 'CREATE')"))
 _HAS_VERSION = {
@@ -140,6 +144,7 @@ def bring_up_to_date(database: Database) -> None:
     try:
         with database.migration() as (transaction, connection):
             if transaction.dialect.name == "postgresql":
+                transaction.execute(_TAKE_LONG_IN_ALL)  # first: others' migrations are waited for
                 transaction.execute(_LOCK_MIGRATIONS, (_MIGRATION_LOCK,))
                 transaction.execute(_TAKE_LONG)  # a large table may
                 transaction.execute(_PAUSE)

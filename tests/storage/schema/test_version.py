@@ -77,15 +77,19 @@ def test_a_migration_may_take_long_and_pause_on_a_busy_machine(postgresql_url: s
     limits: dict[str, str] = {}
 
     def note_limits(connection: Connection) -> None:
-        for name in ("statement_timeout", "idle_in_transaction_session_timeout"):
+        for name in ("statement_timeout", "transaction_timeout", "idle_in_transaction_session_timeout"):
             limits[name] = str(connection.exec_driver_sql(f"SHOW {name}").scalar())
 
     event.listen(Engine, "commit", note_limits)
     try:
-        migrate(postgresql_url)
+        migrate(f"{postgresql_url}%20-ctransaction_timeout%3D1min")  # as its owner has it for all
     finally:
         event.remove(Engine, "commit", note_limits)
-    assert limits == {"statement_timeout": "0", "idle_in_transaction_session_timeout": "1min"}
+    assert limits == {
+        "statement_timeout": "0",
+        "transaction_timeout": "0",
+        "idle_in_transaction_session_timeout": "1min",
+    }
 
 
 def test_a_database_of_a_newer_release_is_refused_by_name(database_url: str) -> None:
