@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from simulation.judges.lines import BETWEEN, line_of, user_in
+from simulation.judges.lines import SEPARATOR, line_of, user_in
 from simulation.judges.registers import RegisterJournal, Stamp, Version
 from simulation.judges.witness import Answer, Item, Wanted, Witness, carried
 from simulation.outside.database import ARCHIVE, DELETIONS, REGISTERS
@@ -160,7 +160,7 @@ def _wanted(witness: Witness, line: str) -> dict[str, Wanted]:
 def _revisions(line: str, journal: Journal) -> Iterator[str]:
     """There are no gaps, but where a list was deleted: another of its name goes on from a later revision."""
     revisions = [row.revision for row in journal.rows]
-    is_list, last = BETWEEN in line, revisions[-1] if revisions else 0
+    is_list, last = SEPARATOR in line, revisions[-1] if revisions else 0
     if (
         any(
             after <= before + 1 if before in journal.ends else after != before + 1
