@@ -14,7 +14,7 @@ from transport.http.deps import ApiDeps
 from transport.http.device_commands import CommandRoutes
 from transport.http.devices import DeviceRoutes
 from transport.http.direct_writes import DirectWrites
-from transport.http.lists import ListRoutes
+from transport.http.lists import CatalogueRoutes
 from transport.http.progress import ProgressRoute
 from transport.http.reads import ReadRoutes
 from transport.http.service_routes import ServiceRoutes
@@ -43,14 +43,14 @@ def http_api(deps: ApiDeps, more: Routes = MappingProxyType({})) -> HttpApi:
     cors, deadlines = Cors(deps.allowed_origins), AnswerDeadlines(deps.answer_timeout_s)
     watchlist, operations = ListRoute(deps, deadlines), OperationsRoute(deps, deadlines)
     progress = ProgressRoute(deps, deadlines)
-    reads, lists, service = ReadRoutes(deps), ListRoutes(deps), ServiceRoutes(deps)
+    reads, catalogue, service = ReadRoutes(deps), CatalogueRoutes(deps), ServiceRoutes(deps)
     devices, commands = DeviceRoutes(deps), CommandRoutes(deps)
     routes: Routes = {
         WATCHLIST: {"GET": reads.watchlist, "POST": watchlist.post},
         PROGRESS: {"GET": reads.progress, "POST": progress.post},
         OPERATIONS: {"POST": operations.post},
-        LISTS: {"GET": lists.lists},
-        A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": lists.put, "DELETE": lists.delete},
+        LISTS: {"GET": catalogue.lists},
+        A_LIST: {"GET": reads.list, "POST": watchlist.post_to, "PUT": catalogue.put, "DELETE": catalogue.delete},
         DEVICES: {"GET": devices.devices},
         f"{DEVICES}/handoff": {"POST": commands.handoff},
         f"{DEVICES}/commands": {"POST": commands.command},

@@ -29,7 +29,7 @@ A = TypeVar("A")
 _DECODER: Final = msgspec.json.Decoder(ListRequest)
 
 
-class ListRoutes:
+class CatalogueRoutes:
     """The catalogue of lists; what is in one is read and written as the watchlist is. Thread: the event loop."""
 
     def __init__(self, deps: ApiDeps) -> None:
