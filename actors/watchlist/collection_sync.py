@@ -34,7 +34,7 @@ from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
 from actors.watchlist.list_hints import ListHints
 from actors.watchlist.presence_hints import PresenceHints
-from actors.watchlist.replays import Position, Replays
+from actors.watchlist.replays import Replays, ResumePoint
 from actors.watchlist.revision_line import RevisionLine, Step
 from actors.watchlist.snapshots import SnapshotDeps, Snapshots
 
@@ -296,8 +296,8 @@ class CollectionSync:
         """Take the journal's answer to what is in the list."""
         self._snapshots.answered(answer)
 
-    def _read_missed(self, position: Position) -> None:
-        tell, rows, name, (since, epoch, pieces) = self._tell, self._deps.slice_rows, self._name, position
+    def _read_missed(self, resume: ResumePoint) -> None:
+        tell, rows, name, (since, epoch, pieces) = self._tell, self._deps.slice_rows, self._name, resume
         self._deps.journal(
             ReadChanges(self._user_id, since, rows, lambda read: tell(MissedRead(read, name)), epoch, pieces, name)
         )

@@ -11,7 +11,7 @@ from actors.messages.failures import ReadFailed
 from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired
 
 
-class Position(NamedTuple):
+class ResumePoint(NamedTuple):
     """Where a device stands that has missed something."""
 
     since: int
@@ -22,8 +22,8 @@ class Position(NamedTuple):
     """It takes the list in pieces, and rather than a replay that is as long as the list."""
 
 
-def _position(join: Join) -> Position:
-    return Position(join.since or 0, join.epoch, join.connection.takes_pieces)
+def _resume_point(join: Join) -> ResumePoint:
+    return ResumePoint(join.since or 0, join.epoch, join.connection.takes_pieces)
 
 
 class Replays:
@@ -34,7 +34,7 @@ class Replays:
     next. Who comes while a read is under way gets a later one: what was relayed before may not be in its answer.
 
     Args:
-        read: asks the journal for a slice of what came after a position; answered by ``answered``.
+        read: asks the journal for a slice of what came after a resume point; answered by ``answered``.
         frame: makes a finished WebSocket frame of JSON.
         show_list: shows a connection the whole list, with the reason; or what follows the part that it has.
         collection: whose revisions these are.
@@ -42,7 +42,7 @@ class Replays:
 
     def __init__(
         self,
-        read: Callable[[Position], None],
+        read: Callable[[ResumePoint], None],
         frame: Callable[[bytes], bytes],
         show_list: Callable[[ConnectionInfo, str, Bookmark | None], None],
         collection: str = WATCHLIST,
@@ -54,7 +54,7 @@ class Replays:
         self._waiting: dict[ConnectionInfo, Join] = {}
         self._asking: dict[ConnectionInfo, Join] = {}
         """Who waited when the read under way was begun; empty: there is none."""
-        self._asked: Position | None = None
+        self._asked: ResumePoint | None = None
         """What the read under way is for."""
 
     @property
@@ -82,7 +82,7 @@ class Replays:
                 self._waiting |= self._tell_changes(answer, asked, asking)
             case ChangesExpired(reason=reason):
                 for connection, join in asking.items():
-                    if _position(join) == asked:
+                    if _resume_point(join) == asked:
                         self._show_list(connection, reason, join.after)
                     else:
                         self._waiting[connection] = join
@@ -92,13 +92,13 @@ class Replays:
         self._ask()
 
     def _tell_changes(
-        self, changes: Changes, first: Position, asking: dict[ConnectionInfo, Join]
+        self, changes: Changes, first: ResumePoint, asking: dict[ConnectionInfo, Join]
     ) -> dict[ConnectionInfo, Join]:
         """Tell ``changes`` after ``first``, and return whom they do not serve."""
         frames = tuple(map(self._frame, changes.updates))
         others: dict[ConnectionInfo, Join] = {}
         for connection, join in asking.items():
-            since, epoch, takes_pieces = _position(join)
+            since, epoch, takes_pieces = _resume_point(join)
             is_served = since < changes.revision or (since == changes.revision and not changes.has_more)
             may_get_list = takes_pieces and not first.takes_pieces and changes.has_more
             known = since - first.since if changes.revisions is None else bisect_right(changes.revisions, since)
@@ -120,5 +120,5 @@ class Replays:
     def _ask(self) -> None:
         if self._asked is None and self._waiting:
             self._asking, self._waiting = self._waiting, {}
-            self._asked = min(map(_position, self._asking.values()), key=lambda position: position.since)
+            self._asked = min(map(_resume_point, self._asking.values()), key=lambda resume: resume.since)
             self._read(self._asked)

@@ -9,7 +9,7 @@ from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Disconnect, Join, Replayed
 from actors.messages.failures import ReadFailed
 from actors.messages.journal_reads import Bookmark, Changes, ChangesExpired
-from actors.watchlist.replays import Position, Replays
+from actors.watchlist.replays import Replays, ResumePoint
 from tests.fakes.devices import Devices
 
 
@@ -31,9 +31,9 @@ class Wired(Replays):
             lambda connection, reason, after: self.listed.append((connection.connection_id, reason, after)),
         )
 
-    def _note(self, position: Position) -> None:
-        self.reads.append((position.since, position.epoch))
-        self.may_be_lists.append(position.takes_pieces)
+    def _note(self, resume: ResumePoint) -> None:
+        self.reads.append((resume.since, resume.epoch))
+        self.may_be_lists.append(resume.takes_pieces)
 
 
 @pytest.fixture
@@ -51,14 +51,16 @@ def revisions(devices: Devices, connection_id: str) -> list[Any]:
     return [msgspec.json.decode(frame)["revision"] for frame in told(devices, connection_id).frames]
 
 
-def all_at_once(replays: Wired, devices: Devices, *positions: tuple[str, int, str | None], in_pieces: str = "") -> None:
+def all_at_once(
+    replays: Wired, devices: Devices, *resume_points: tuple[str, int, str | None], in_pieces: str = ""
+) -> None:
     """Let devices wait together: the read that one before them asked for serves none of them.
 
     ``in_pieces``: who of them takes the list so.
     """
     first = devices.connection("first")
     replays.wait(Join(first, 0))
-    for connection_id, since, epoch in positions:
+    for connection_id, since, epoch in resume_points:
         connection = devices.connection(connection_id, takes_pieces=connection_id in in_pieces)
         replays.wait(Join(connection, since, epoch))
     replays.forget(first)
