@@ -9,7 +9,7 @@ from actors.messages.collections import LISTS, PROGRESS, WATCHLIST, list_of
 from actors.messages.connection import ConnectionInfo, Following, Join, ReadOn, Replayed
 from actors.messages.device import Resumed
 from actors.messages.journal_reads import Bookmark
-from actors.messages.register_kinds import KINDS
+from actors.messages.register_kinds import REGISTER_KINDS
 
 _USUAL: Final[dict[frozenset[str], frozenset[str]]] = {
     usual: usual for usual in (frozenset((WATCHLIST,)), frozenset((WATCHLIST, PROGRESS)))
@@ -64,7 +64,7 @@ class Followed(Struct, eq=False):
             epoch=epoch,
             reason=reason,
             list=list_of(name),
-            collection=name if name in KINDS or name == LISTS else None,
+            collection=name if name in REGISTER_KINDS or name == LISTS else None,
         )
 
 

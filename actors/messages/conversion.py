@@ -33,7 +33,7 @@ from actors.messages.device import (
 )
 from actors.messages.journal import AnyUpdate
 from actors.messages.journal_reads import Page, RegisterPage, SnapshotPage
-from actors.messages.register_kinds import KINDS
+from actors.messages.register_kinds import REGISTER_KINDS
 from actors.messages.registers import RegisterUpdate
 from actors.messages.sync import CollectionUpdate, ListUpdate, WatchlistUpdate
 from crdt.hlc import HLCTimestamp
@@ -48,7 +48,7 @@ def channel_update(
 ) -> PubNubUpdate:
     """Return the channel's form of a journal record, as published by node ``origin``."""
     if isinstance(update, RegisterUpdate):
-        return KINDS[collection_in(update.line)].channel_form(update, origin, epoch)
+        return REGISTER_KINDS[collection_in(update.line)].channel_form(update, origin, epoch)
     message = PubNubWatchlistUpdate(
         operation=update.change.action,
         content_id=update.content_id,
@@ -95,7 +95,7 @@ def channel_change(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> C
 def device_update(update: AnyUpdate) -> CollectionUpdate:
     """Return the form of a journal record that devices are shown."""
     if isinstance(update, RegisterUpdate):
-        return KINDS[collection_in(update.line)].device_form(update)
+        return REGISTER_KINDS[collection_in(update.line)].device_form(update)
     return shown(
         update.change, update.revision, update.tags[0], update.timestamp, update.device_id, list_in(update.line)
     )
@@ -127,7 +127,7 @@ def snapshot_page(page: Page | RegisterPage) -> SnapshotPage:
     """Return the form of a page that devices are shown."""
     items: Sequence[Struct]
     if isinstance(page, RegisterPage):
-        items = [KINDS[collection_in(page.line)].item_form(update) for update in page.items]
+        items = [REGISTER_KINDS[collection_in(page.line)].item_form(update) for update in page.items]
     else:
         items = [
             SnapshotItem(
@@ -147,7 +147,7 @@ def snapshot_piece_json(
     page: SnapshotPage, *, is_start: bool, cursor: str | None, collection: str = WATCHLIST
 ) -> bytes:
     """Return the JSON of a ``WatchlistSnapshotPiece``, or of another collection's; ``cursor``: of the next one."""
-    list_id, kind = list_of(collection), KINDS.get(collection)
+    list_id, kind = list_of(collection), REGISTER_KINDS.get(collection)
     of_kind = WatchlistSnapshotPiece if kind is None else kind.piece
     piece = of_kind(revision=page.revision, epoch=page.epoch, start=is_start, items=(), next=cursor)
     if list_id is not None:
@@ -157,7 +157,7 @@ def snapshot_piece_json(
 
 def snapshot_json(revision: int, epoch: str, pages: Iterable[bytes], collection: str = WATCHLIST) -> bytes:
     """Return the JSON of a ``WatchlistSnapshot``, or another's; its items are encoded: ``SnapshotPage.items``."""
-    list_id, kind = list_of(collection), KINDS.get(collection)
+    list_id, kind = list_of(collection), REGISTER_KINDS.get(collection)
     if list_id is None:
         of_kind = WatchlistSnapshot if kind is None else kind.snapshot
         empty = _encode(of_kind(revision=revision, epoch=epoch, items=()))

@@ -1,10 +1,10 @@
 """Which collections are registers, and what is particular to each: the one place to say it of a new one.
 
-A collection is registers because it has a ``RegisterKind`` in ``KINDS``. The journal, the actors, the bus and the
-connections treat all of them alike: they keep, number, replay and relay each ``RegisterUpdate``, and ask the kind for
-the forms that devices and nodes are shown. What remains for a new collection is what its authors send: whoever decodes
-that (a route, a message of the socket) makes a ``RegisterChange`` of it and tells it to the user's ``WatchlistSync`` in
-a ``DeviceWrite`` with the ``collection``'s name.
+A collection is registers because it has a ``RegisterKind`` in ``REGISTER_KINDS``. The journal, the actors, the bus and
+the connections treat all of them alike: they keep, number, replay and relay each ``RegisterUpdate``, and ask the kind
+for the forms that devices and nodes are shown. What remains for a new collection is what its authors send: whoever
+decodes that (a route, a message of the socket) makes a ``RegisterChange`` of it and tells it to the user's
+``WatchlistSync`` in a ``DeviceWrite`` with the ``collection``'s name.
 """
 
 from collections.abc import Callable
@@ -47,7 +47,7 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
     author's, is no change; and for one more than there may be, the one goes that has been offline for longest."""
 
 
-KINDS: Final = {
+REGISTER_KINDS: Final = {
     PROGRESS: RegisterKind(
         members=progress.MEMBERS,
         key_field="content_id",
@@ -76,4 +76,4 @@ KINDS: Final = {
 
 def register_kind_of(line: str) -> RegisterKind | None:
     """Return the kind of registers that ``line`` is; ``None``: it is a set."""
-    return KINDS.get(collection_in(line))
+    return REGISTER_KINDS.get(collection_in(line))

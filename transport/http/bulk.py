@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from typing_extensions import override
 
 from actors.messages.journal import Outcome, Status
-from actors.messages.register_kinds import KINDS
+from actors.messages.register_kinds import REGISTER_KINDS
 from transport.access.authentication import Claims
 from transport.errors import Problem
 from transport.http.answers import WriteResponse, register_response, write_response
@@ -36,7 +36,7 @@ class _Named(Struct):
 
 
 _NAMED: Final = msgspec.json.Decoder(_Named)
-_REGISTERS: Final = tuple(KINDS)
+_REGISTERS: Final = tuple(REGISTER_KINDS)
 _RULE: Final = (
     "collection: must be progress or devices; a change of a list names it as list, one of the watchlist names neither."
 )

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from actors.messages.collections import DEVICES, PROGRESS, line_of
 from actors.messages.journal import Outcome, Status
-from actors.messages.register_kinds import KINDS
+from actors.messages.register_kinds import REGISTER_KINDS
 from actors.messages.registers import RegisterChange, RegisterOperation, Values
 from crdt.hlc import HLCTimestamp
 from storage.rules.bounds import Bounds
@@ -34,7 +34,7 @@ def says(
 
 
 def empty_journal(**bounds: int) -> RegisterJournal:
-    return RegisterJournal(LINE, KINDS[PROGRESS], NO_HEAD, Bounds(**bounds))
+    return RegisterJournal(LINE, REGISTER_KINDS[PROGRESS], NO_HEAD, Bounds(**bounds))
 
 
 def value(outcome: Outcome) -> Values:
@@ -147,7 +147,7 @@ def named(at: int, device: str, *, operation_id: str | None = None, **fields: st
 
 def journal_with_devices(*devices: str) -> RegisterJournal:
     """Return a journal that holds as many devices as it may, any of which may go for another, the first first."""
-    journal = RegisterJournal(DEVICES_LINE, KINDS[DEVICES], NO_HEAD, Bounds(devices_per_user=len(devices)))
+    journal = RegisterJournal(DEVICES_LINE, REGISTER_KINDS[DEVICES], NO_HEAD, Bounds(devices_per_user=len(devices)))
     for number, device in enumerate(devices, 101):
         journal.apply(known(number, device))
     journal.learn_spare([journal.changed[device] for device in devices])
