@@ -62,7 +62,7 @@ def test_the_page_of_the_service_gets_tokens_for_its_devices(url: str) -> None:
     assert (given["user_id"], claims["sub"], claims["device_id"]) == ("demo", "demo", "tv")
 
 
-def test_nobody_else_gets_a_token(url: str) -> None:
+def test_pages_of_other_origins_get_no_token(url: str) -> None:
     port = urlsplit(url).port
     by_rebinding = {"Host": f"attacker.example:{port}", "Origin": f"http://attacker.example:{port}"}
     for headers in ({}, {"Origin": "null"}, {"Origin": "http://attacker.example"}, by_rebinding):

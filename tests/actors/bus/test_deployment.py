@@ -214,7 +214,9 @@ async def test_a_node_that_cannot_do_its_part_says_nothing_and_counts_that(
 
 
 @FAULTS
-async def test_so_does_the_node_that_was_asked(nodes: Nodes, error: Exception, reason: str) -> None:
+async def test_a_node_that_was_asked_and_cannot_do_its_part_says_nothing_and_counts_that(
+    nodes: Nodes, error: Exception, reason: str
+) -> None:
     a = await nodes.start("a", 1, answer_timeout_s=1.0)  # within it the other one answers on a busy machine, too
     await nodes.start("b", 2)
     await until(lambda: a.metrics.nodes == 2)

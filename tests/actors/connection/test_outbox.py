@@ -51,7 +51,7 @@ def test_it_waits_while_the_device_does_not_read(outbox: Outbox, socket: Recordi
 
 
 @pytest.mark.parametrize("fitting", [[b"x"] * MAX_WAITING_FRAMES, [b"x" * MAX_WAITING_BYTES]], ids=["frames", "bytes"])
-def test_it_has_a_bound(outbox: Outbox, fitting: list[bytes]) -> None:
+def test_so_many_frames_and_bytes_wait_for_a_device_and_no_more(outbox: Outbox, fitting: list[bytes]) -> None:
     outbox.frames += fitting
     assert not outbox.is_over_bound
     outbox.frames.append(b"x")

@@ -390,7 +390,7 @@ async def test_what_a_line_has_told_later_is_refused_with_what_cannot_be_committ
     assert by_hand.answered[5:] == ["cem 1", "dan 1", "dan 2", "ann 1"]
 
 
-async def test_so_are_the_halves_of_what_raised(by_hand: ByHand) -> None:
+async def test_the_halves_of_what_raised_are_refused_when_they_cannot_be_committed_now(by_hand: ByHand) -> None:
     by_hand.add("ann 1", "bob 1", "ann 2", "ann 3")
     await by_hand.fail(0, KeyError("a defect"))
     await by_hand.fail(1, StoreUnavailable("the writer has ended"))
@@ -398,7 +398,7 @@ async def test_so_are_the_halves_of_what_raised(by_hand: ByHand) -> None:
     assert by_hand.answered == ["ann 1", "bob 1", "ann 2", "ann 3"]
 
 
-async def test_so_is_what_was_held_back_of_the_line(by_hand: ByHand) -> None:
+async def test_what_was_held_back_of_a_line_is_refused_with_what_cannot_be_committed_now(by_hand: ByHand) -> None:
     flood = [f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 3)]
     by_hand.add(*flood, "bob 1")
     await by_hand.fail(0, StoreUnavailable("the writer has ended"))

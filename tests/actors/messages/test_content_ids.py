@@ -22,7 +22,7 @@ def test_every_spelling_of_a_uuid_names_the_same_content(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("text", NO_CONTENT_IDS)
-def test_whatever_else_is_refused_and_told_what_to_do(text: str) -> None:
+def test_what_is_no_uuid_is_refused_and_its_author_told_what_to_do(text: str) -> None:
     with pytest.raises(ValueError, match=r"^content_id: .*UUIDv5.*docs/protocol\.md"):
         UUIDS.canonical(text)
 

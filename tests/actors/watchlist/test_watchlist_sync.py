@@ -640,7 +640,7 @@ async def test_a_connection_that_has_left_is_not_told_what_was_read_for_it(
     assert devices.told["b"] == []
 
 
-async def test_nor_what_it_has_missed(
+async def test_a_connection_that_has_left_is_not_told_what_it_has_missed(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
     connection = devices.connection("b")

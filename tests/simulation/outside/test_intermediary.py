@@ -63,7 +63,7 @@ def test_its_own_answer_is_none_of_the_services() -> None:
     assert protocol.handshake_exc.response.status_code == 403
 
 
-def test_it_says_what_it_does() -> None:
+def test_the_log_is_told_what_an_intermediary_does() -> None:
     intermediary = Intermediary()
     assert str(intermediary) == "lets everything through"
     intermediary.refusal, intermediary.is_buffering, intermediary.is_doubling = REFUSALS[0], True, True

@@ -101,7 +101,7 @@ def test_any_history_gives_what_the_model_gives(journal: SqlJournalStore, histor
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=histories)
-def test_so_does_any_history_at_its_bounds(
+def test_any_history_at_its_bounds_gives_what_the_model_gives(
     open_journal: OpenJournal, database_url: str, history: list[list[Operation]]
 ) -> None:
     bounds = Bounds(items_per_list=2, tags_per_item=2, gaps_per_replica=1, replicas_per_user=2)
@@ -118,7 +118,7 @@ def journal_of_one_list(open_journal: OpenJournal, database_url: str) -> SqlJour
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(history=st.lists(list_steps, min_size=6, max_size=12))
-def test_so_does_any_history_of_lists_that_come_and_go(
+def test_any_history_of_lists_that_come_and_go_gives_what_the_model_gives(
     journal_of_one_list: SqlJournalStore, history: list[Step]
 ) -> None:
     assert_as_the_model(journal_of_one_list, history, ONE_LIST)

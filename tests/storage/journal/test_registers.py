@@ -100,7 +100,7 @@ def test_words_of_any_order_and_batches_lead_to_the_same(open_journal: OpenJourn
     assert ends[0] == ends[1] == ends[2]
 
 
-def test_it_stands_beside_the_watchlist_and_other_users(journal: SqlJournalStore) -> None:
+def test_progress_has_revisions_of_its_own_beside_the_watchlist_and_other_users(journal: SqlJournalStore) -> None:
     author = Author()
     outcomes = journal.commit([author.add("film"), played(0, 1, 1), author.add("other", user="bob"), played(0, 2, 2)])
     assert [(one.status, one.revision) for one in outcomes] == [

@@ -62,7 +62,7 @@ def test_the_first_commit_after_a_promotion_is_of_a_new_epoch(
     assert changes(journal, 2, epoch=journal.epoch).head == 3
 
 
-def test_so_is_a_list_that_is_named_or_deleted_first(
+def test_a_list_that_is_named_or_deleted_first_after_a_promotion_is_of_a_new_epoch(
     open_journal: OpenJournal, author: Author, postgresql_url: str
 ) -> None:
     journal = open_journal(postgresql_url)

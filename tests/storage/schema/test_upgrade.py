@@ -84,7 +84,7 @@ def test_what_an_older_release_recorded_is_what_its_repetitions_are_answered(
     assert journal.heads(["ann"])[0].revision == 6
 
 
-def test_its_list_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes) -> None:
+def test_the_list_of_an_older_release_is_shown_and_goes_on(journal: SqlJournalStore, author: Writes) -> None:
     assert [item.content_id for item in whole_list(journal).items] == [author.content("dune"), author.content("alien")]
     added, removed = journal.commit([author.add("clue", operation_id="c"), author.remove("dune", operation_id="d")])
     assert (added.revision, removed.revision) == (7, 8)
@@ -130,7 +130,7 @@ def test_what_it_has_written_is_counted_at_the_next_write(
     assert len(whole_list(bounded).items) == 3
 
 
-def test_its_writes_between_those_of_this_release_are_counted(
+def test_writes_of_an_older_release_between_those_of_this_one_are_counted(
     open_journal: OpenJournal, author: Writes, database_url: str
 ) -> None:
     bounded = open_journal(database_url, bounds=Bounds(items_per_list=2))

@@ -194,5 +194,5 @@ def test_an_address_that_cannot_be_fetched_says_why(url: str, why: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://issuer.example/keys?a=b", "http://127.0.0.1:8080", "HTTPS://[::1]/keys"])
-def test_other_addresses_can(url: str) -> None:
+def test_an_address_by_http_or_https_can_be_fetched(url: str) -> None:
     check_url(url)

@@ -51,7 +51,7 @@ def test_allowed_pages_may_connect_however_their_origin_is_written(origin: str) 
     "origin",
     ["http://tv.example", "https://tv.example:8443", "https://tv.example.evil.example", "null", "http://localhost"],
 )
-def test_other_pages_may_not(origin: str) -> None:
+def test_pages_that_are_not_allowed_may_not_connect(origin: str) -> None:
     assert not ALLOWED.admits(origin)
     with pytest.raises(Problem, match="--allowed-origins") as refused:
         ALLOWED.check([origin], ["sync.example"])

@@ -74,7 +74,9 @@ def test_no_public_key_is_ever_taken_for_a_secret(spelling: str) -> None:
         ({"use": None, "alg": None, "key_ops": None, "kid": 7, "x5c": ["MIIB"], "new": {}}, RSA_ALGORITHMS),
     ],
 )
-def test_its_members_narrow_that_down(members: dict[str, Any], algorithms: tuple[str, ...]) -> None:
+def test_members_of_a_jwk_narrow_down_what_its_key_may_be_used_with(
+    members: dict[str, Any], algorithms: tuple[str, ...]
+) -> None:
     found = from_jwk(public_jwk(RSA_KEY, **members), PUBLIC_KEY_ALGORITHMS)
     assert (found.algorithms, found.key_id) == (algorithms, None)
 

@@ -98,7 +98,7 @@ def test_whatever_is_sent_is_answered_as_documented(case: schemathesis.Case[Any]
 
 
 @pytest.mark.integration
-def test_so_are_requests_that_use_what_was_answered_before(daemon: DaemonProcess) -> None:
+def test_requests_that_use_what_was_answered_before_are_answered_as_documented(daemon: DaemonProcess) -> None:
     class Session(SCHEMA.as_state_machine()):  # type: ignore[misc]  # mypy knows no class that is made
         def setup(self) -> None:
             """Begin as a user who has nothing: what is drawn depends on what was answered, and must come again."""

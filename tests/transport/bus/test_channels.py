@@ -40,5 +40,5 @@ def test_the_nodes_own_channel_is_nobodys_and_no_user_has_it() -> None:
 @pytest.mark.parametrize(
     "channel", ["", "user.sync", "user..sync", "user.a.notifications", "other.a.sync", "user.=FF.sync", "a.devices"]
 )
-def test_other_channels_are_nobodys(channel: str) -> None:
+def test_a_channel_of_another_form_is_no_users(channel: str) -> None:
     assert user_of(channel) is None

@@ -84,5 +84,5 @@ def test_a_message_beyond_the_limit_of_every_engine_is_not_looked_at() -> None:
 
 
 @given(st.binary(max_size=200))
-def test_anything_else_is_refused(payload: bytes) -> None:
+def test_bytes_that_no_node_has_signed_are_refused(payload: bytes) -> None:
     assert reason_of(payload) in {"malformed", "forged"}

@@ -32,7 +32,7 @@ async def test_the_page_of_the_service_gets_a_token_at_an_address_that_nobody_el
         ("[host]", "http://[host]"),
     ],
 )
-async def test_nobody_else_gets_one(host: str, origin: str | None) -> None:
+async def test_pages_of_other_origins_get_no_token(host: str, origin: str | None) -> None:
     headers = {"Host": host} | ({} if origin is None else {"Origin": origin})
     async with client(APP) as page:
         answer = await page.post("/dev/token", json={"device": "tv"}, headers=headers)

@@ -18,5 +18,5 @@ def test_what_the_client_has_is_known_whole_or_weakly_alone_or_in_a_list(known: 
 
 
 @pytest.mark.parametrize("known", ["", '"e-70"', '"e-6"', "e-7", '"E-7"', "**"])
-def test_anything_else_is_not(known: str) -> None:
+def test_an_entity_tag_that_the_client_does_not_name_is_not_known(known: str) -> None:
     assert not is_known('"e-7"', known)

@@ -61,7 +61,7 @@ def deadline(clock: Clock, missed: list[float]) -> MovingDeadline:
     return MovingDeadline(cast("asyncio.AbstractEventLoop", clock), lambda: missed.append(clock.now_s), SECOND_LOOK_S)
 
 
-def test_it_is_missed_once(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+def test_a_deadline_is_missed_once(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
     deadline.move(5)
     clock.pass_time(104)
     assert missed == []

@@ -230,7 +230,7 @@ async def test_an_operator_closes_it_in_words(service: Service) -> None:
     assert await service.next_left() is connection
 
 
-async def test_it_ends_with_its_token(start: Start) -> None:
+async def test_a_stream_ends_with_its_token(start: Start) -> None:
     ahead_s, loop = [0.0], asyncio.get_running_loop()
     service = await start(now_s=lambda: loop.time() + ahead_s[0], heartbeat_interval_s=0.01, heartbeat_timeout_s=9_000)
     async with service.get() as response:

@@ -184,12 +184,12 @@ def test_a_websocket_is_one_offer_of_a_list(values: list[bytes], expected: bool)
     assert offers_websocket(headers) is expected
 
 
-def test_the_other_offers_are_declined() -> None:
+def test_beside_a_websocket_other_offers_are_declined() -> None:
     headers = [(b"upgrade", b"h2c"), (b"host", b"h"), (b"upgrade", b"foo, websocket")]
     assert with_websocket_alone(headers) == [(b"host", b"h"), (b"upgrade", b"websocket")]
 
 
-def test_the_same_request_without_an_upgrade_has_everything_else() -> None:
+def test_a_request_whose_upgrade_is_declined_keeps_everything_else() -> None:
     headers = [(b"upgrade", b"h2c"), (b"x", b""), (b"connection", b"Upgrade"), (b"content-length", b"5 ")]
     head = head_without_upgrade(b"POST", b"/a?b=%20", "1.0", headers)
     assert head == b"POST /a?b=%20 HTTP/1.0\r\nx: \r\nconnection: Upgrade\r\ncontent-length: 5 \r\n\r\n"

@@ -218,7 +218,7 @@ def test_a_peer_that_sends_too_fast_is_not_heard_any_more_and_the_stream_ends() 
     assert reader.output() == []
 
 
-def test_nor_is_one_that_begins_after_our_close_frame() -> None:
+def test_a_peer_that_begins_to_send_too_fast_after_our_close_frame_is_not_heard_any_more() -> None:
     reader = FrameReader(MAX_SIZE)
     reader.close(4002, "slow")
     reader.output()

@@ -158,7 +158,7 @@ def test_a_token_in_the_url_is_refused_and_not_repeated(name: bytes) -> None:
     assert "secret" not in refused.value.detail
 
 
-def test_other_parameters_are_no_tokens() -> None:
+def test_parameters_of_other_names_are_not_taken_for_tokens() -> None:
     refuse_tokens(b"since=1&tokens=2&cursor=e.1.1.1")
 
 

@@ -19,7 +19,7 @@ def decode(body: bytes, content_ids: ContentIds = UUIDS) -> Change:
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_the_other_fields_stay_what_they_are(spelling: str) -> None:
+def test_beside_an_id_in_another_spelling_the_fields_stay_what_they_are(spelling: str) -> None:
     fields = {"operation": "add", "tag": "tv:1 \u2028é", "observed": 2**53, "unknown": [1.5, {"content_id": "x"}]}
     change = decode(json.dumps({"content_id": spelling, **fields}).encode())
     assert (change.content_id, change.action, change.tag, change.observed) == (
