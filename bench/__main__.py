@@ -40,7 +40,7 @@ from bench.scenarios import (
     writes,
 )
 from bench.servers import THIS, Checkout, MeasurementFailed
-from syncd.server import raise_file_limit
+from syncd.process.open_files import raise_file_limit
 
 SCENARIOS: Final[dict[str, Scenario]] = {
     "writes": writes.SCENARIO,

@@ -24,7 +24,7 @@ from bench import servers
 from bench.processes import memory_bytes
 from bench.servers import BULK, WATCHLIST, MeasurementFailed, Server
 from bench.write_load import measure_writes
-from syncd.server import raise_file_limit
+from syncd.process.open_files import raise_file_limit
 
 USERS: Final = 50
 DEVICES: Final = 3

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import resource
 import socket
 from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -305,10 +304,3 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Leave signals to the daemon, which has more to stop than a server."""
         yield
-
-
-def raise_file_limit() -> None:
-    """Allow as many connections as the system does: the soft limit on open files is often 1,024."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -14,7 +14,7 @@ from bench.fanout import TIMEOUT_S, percentile_ms
 from bench.metrics import metric
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.servers import Checkout, MeasurementFailed, Server
-from syncd.server import raise_file_limit
+from syncd.process.open_files import raise_file_limit
 
 DEVICES = 19_000
 """As many as a process may have open files where the limit is 20,000."""

@@ -23,11 +23,11 @@ from syncd.listening import listening
 from syncd.node import running_node
 from syncd.process import garbage, logs
 from syncd.process.dump import Dump
-from syncd.process.open_files import watching_open_files
+from syncd.process.open_files import raise_file_limit, watching_open_files
 from syncd.process.stop_signals import StopSignals, ignore_signals
 from syncd.process.systemd import supervised
 from syncd.revocations import RevokedTokenIds
-from syncd.server import raise_file_limit, serving
+from syncd.server import serving
 from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 

@@ -1,7 +1,8 @@
-"""Tells of a process that can open no more files: new connections are closed at once then, and nobody else says why.
+"""How many files the process may open, and a word when there are no more.
 
-The event loop accepts and closes them, without a call of ours, so that it is looked for. A try once a second costs some
-microseconds; who fills the table of files keeps it full.
+New connections are closed at once then, and nobody else says why: the event loop accepts and closes them, without a
+call of ours. So it is looked for. A try once a second costs some microseconds; who fills the table of files keeps it
+full.
 """
 
 import asyncio
@@ -20,6 +21,13 @@ LOOK_EVERY_S: Final = 1.0
 LOG_EVERY_S: Final = 60.0
 
 logger = logging.getLogger(__name__)
+
+
+def raise_file_limit() -> None:
+    """Allow as many connections as the system does: the soft limit on open files is often 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 class OpenFiles:

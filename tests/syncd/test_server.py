@@ -1,7 +1,6 @@
-"""The listening socket: where it listens, what is served on it and for how long, and how many files it may have."""
+"""The listening socket: where it listens, what is served on it, and for how long."""
 
 import asyncio
-import resource
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from syncd.keys.signing import authenticator
 from syncd.listening import bind
 from syncd.node import running_node
 from syncd.revocations import RevokedTokenIds
-from syncd.server import raise_file_limit, serving, trusted_proxies
+from syncd.server import serving, trusted_proxies
 from syncd.settings import Settings
 from tests.daemon import SECRET, bearer
 from tests.timeouts import TIMEOUT_S
@@ -30,17 +29,6 @@ from transport.bus.none import NoBus
 pytestmark = pytest.mark.integration
 
 WATCHLIST = "/api/v1/sync/watchlist"
-
-
-def test_as_many_files_may_be_open_as_the_system_allows() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
-    try:
-        for _ in range(2):
-            raise_file_limit()
-            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @asynccontextmanager

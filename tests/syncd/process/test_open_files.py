@@ -1,4 +1,4 @@
-"""A process that can open no more files says so, in its log and in a metric, and says when it is over."""
+"""A process may open as many files as the system allows, and one that can open no more says so until it can."""
 
 import json
 import resource
@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import pytest
 
 from actors.metrics import OpenFilesMetrics
-from syncd.process.open_files import LOG_EVERY_S, OpenFiles
+from syncd.process.open_files import LOG_EVERY_S, OpenFiles, raise_file_limit
 from tests.daemon import ROOT, SECRET
 from tests.timeouts import TIMEOUT_S
 
@@ -27,6 +27,17 @@ def no_files_left() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
     try:
         yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_as_many_files_may_be_open_as_the_system_allows() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(soft, 256), hard))
+    try:
+        for _ in range(2):
+            raise_file_limit()
+            assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
