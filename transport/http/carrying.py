@@ -3,8 +3,8 @@
 from typing import Any, Final, Protocol
 
 from typing_extensions import override
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from transport.http.answering import AnsweringProtocol
 from transport.http.slow_reader_guard import SlowReaderGuard
 
 CARRIER: Final = "syncd.carrier"
@@ -44,7 +44,7 @@ class Carrier(Protocol):
         """Let the end of the connection be the answer's: HTTP/1.0 has no chunks (RFC 9112 section 6.1)."""
 
 
-class CarryingProtocol(HttpToolsProtocol):
+class CarryingProtocol(AnsweringProtocol):
     """uvicorn's HTTP protocol as a ``Carrier``; no answer but one that it carries may be unread for long."""
 
     _slow_reader: SlowReaderGuard

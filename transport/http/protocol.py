@@ -230,7 +230,7 @@ class HttpProtocol(CarryingProtocol):
             self._make_scope()
             super().on_headers_complete()  # raises for a target that it cannot read
         else:
-            self.cycle = self._write = write
+            self.cycle = self._write = self._answered = write
         self._phase = Phase.BODY
         self.headers = TRAILERS
 
@@ -322,23 +322,18 @@ class HttpProtocol(CarryingProtocol):
                 part = self._phase.value
                 self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
 
-    def _is_answering(self) -> bool:
-        return self.cycle is not None and not self.cycle.response_complete
-
     def _refuse(self, problem: Problem) -> None:
         """Answer with ``problem``, unless the request's answer has begun, and end the connection if it does not yet."""
         if self.transport.is_closing():
             return
-        cycle, is_answering = self.cycle, self._is_answering()
-        has_begun = cycle.response_started if is_answering else self._phase is Phase.BODY
-        if not has_begun:
+        is_answered = not self._is_answering() and self._phase is Phase.BODY
+        if not is_answered and not self._has_answer_begun():
             self.transport.write(refusal(problem))
         self._phase = Phase.REFUSED
         self._write = None
         self.pipeline.clear()  # their answers would go nowhere
-        if is_answering:
-            cycle.disconnected = True  # what the application still says goes nowhere
-            cycle.message_event.set()
+        self.flow.resume_reading()  # unread bytes would keep the client's end from being seen
+        self._give_up_answer()
         if self.transport.can_write_eof():
             self.transport.write_eof()
             self._time_phase()
