@@ -183,6 +183,19 @@ async def test_a_target_without_a_path_is_answered_with_a_problem(serve: Serve, 
         assert (await refusal(reader))["status"] == 400
 
 
+async def test_whitespace_around_a_headers_value_is_no_part_of_it(serve: Serve) -> None:
+    seen: dict[bytes, bytes] = {}
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.update(scope["headers"])
+        await early_app(scope, receive, send)
+
+    async with streams(await serve(app=app)) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: h \t\r\nX-Words:\t two words \r\nX-None: \t \r\n\r\n")
+        assert await answer(reader) == b"!"
+    assert seen == {b"host": b"h", b"x-words": b"two words", b"x-none": b""}
+
+
 async def reading_app(scope: Any, receive: Any, send: Any) -> None:
     """Answer with the number of bytes in the body."""
     body = (await receive())["body"]
