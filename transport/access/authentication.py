@@ -7,7 +7,7 @@ import hashlib
 import time
 from collections.abc import Callable, Container
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, overload
 
 import jwt
 from jwt.types import Options
@@ -38,6 +38,7 @@ class Claims(Struct, frozen=True):
     expires_at: int
     """Seconds since 1970."""
     token_id: str | None = None
+    """By which it can be revoked: see ``revocable_id``."""
     scope: str | None = None
     thumbprint: str = ""
     """Of the key that verified it."""
@@ -118,7 +119,7 @@ class Authenticator:
                 user_id=_name(claims, "sub"),
                 device_id=_name(claims, "device_id"),
                 expires_at=int(float(claims["exp"])),  # infinity is an OverflowError
-                token_id=_text(claims.get("jti")),
+                token_id=revocable_id(_text(claims.get("jti"))),
                 scope=_text(claims.get("scope")),
                 thumbprint=key.thumbprint,
             )
@@ -164,6 +165,24 @@ class Authenticator:
             issuer=self._issuer,
             leeway=MAX_CLOCK_SKEW_S,
         )
+
+
+@overload
+def revocable_id(jti: str) -> str: ...
+
+
+@overload
+def revocable_id(jti: str | None) -> str | None: ...
+
+
+def revocable_id(jti: str | None) -> str | None:
+    """Return by what tokens of this ``jti`` are revoked: itself, or a digest of one that is no name.
+
+    Issuers may make it of any text, as long as a token; what databases index, and a log shows, is a name.
+    """
+    if jti is None or is_name(jti):
+        return jti
+    return f"sha256:{hashlib.sha256(jti.encode(errors='surrogatepass')).hexdigest()}"
 
 
 @lru_cache(maxsize=64)

@@ -39,7 +39,7 @@ from actors.messages.names import NAME_RULE, Name, is_name
 from actors.messages.sync import NoticeLevel
 from actors.runtime import LoopFuture
 from actors.runtime.tell import Tell
-from transport.access.authentication import Authenticator
+from transport.access.authentication import MAX_TOKEN_LENGTH, Authenticator, revocable_id
 from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
 from transport.http.admin_answers import (
@@ -81,7 +81,7 @@ class DisconnectRequest(Struct, frozen=True):
 class RevokeRequest(Struct, frozen=True):
     """Refuse the token whose ``jti`` this is, on every node."""
 
-    token_id: Name
+    token_id: Annotated[str, Meta(min_length=1, max_length=MAX_TOKEN_LENGTH)]
     expires_at: Annotated[float, Meta(ge=0, lt=1 << 53)] | None = None
     """The token's ``exp``, after which there is nothing to refuse; without it the revocation is kept for ever. Of two
     revocations of one token the later end holds. It may have a fraction (RFC 7519 section 2).
@@ -210,13 +210,14 @@ class _AdminApi:
 
     async def revoke(self, call: _Call) -> Disconnected:
         asked = await call.body(RevokeRequest)
-        call.target = f"token id {asked.token_id}"
+        token_id = revocable_id(asked.token_id)
+        call.target = f"token id {token_id}"
         expires_at = None if asked.expires_at is None else ceil(asked.expires_at)
         if expires_at is not None and expires_at <= time.time():
             fix = "give the exp of a token that is still accepted, or leave it out to revoke for ever"
             raise Problem(HTTPStatus.BAD_REQUEST, f"expires_at: {expires_at} is in the past; {fix}.")
         try:
-            closed_here = await self._deps.revoke(asked.token_id, expires_at)
+            closed_here = await self._deps.revoke(token_id, expires_at)
         except StoreUnavailable:
             raise unavailable("The revocation could not be kept, the token is still accepted.", RETRY_AFTER_S) from None
         answers = await self._ask(LookForRevocations())

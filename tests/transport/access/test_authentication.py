@@ -2,9 +2,10 @@ import base64
 
 import pytest
 
+from actors.messages.names import is_name
 from tests.names import NAMES, NO_NAMES
 from tests.transport.access.tokens import GOOD, NOW, OTHER_SECRET, SECRET, TTL_S, token, unsigned
-from transport.access.authentication import Authenticator, Claims
+from transport.access.authentication import Authenticator, Claims, revocable_id
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.errors import TokenRefused
@@ -20,6 +21,14 @@ def test_token_id_and_scope_are_kept_if_they_are_text(authenticator: Authenticat
         "ann", "tv", NOW + TTL_S, "j", "sync", "jwt-secret"
     )
     assert authenticator.authenticate(token({**GOOD, "scope": ["sync"]})).scope is None
+
+
+def test_a_token_is_revocable_by_its_name_or_a_digest_that_is_one() -> None:
+    assert tuple(map(revocable_id, NAMES)) == NAMES
+    digests = [revocable_id(text) for text in ("", "a" * 129, "a" * 130, "a\n", "\ud800")]
+    assert all(map(is_name, digests))
+    assert len(set(digests)) == len(digests)
+    assert revocable_id(None) is None
 
 
 @pytest.mark.parametrize(
