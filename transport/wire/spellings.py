@@ -10,7 +10,7 @@ from typing import Final, TypeVar, get_args
 import msgspec
 from msgspec import structs
 
-from actors.messages.change import MAX_POSITION_LENGTH, Change, PlayState
+from actors.messages.change import MAX_POSITION_LENGTH, MAX_REVISION, Change, PlayState
 from actors.messages.collections import LIST_RULE
 from actors.messages.content_ids import ContentIds
 from actors.messages.progress import ProgressChange
@@ -82,9 +82,11 @@ def _respelled(
     return decoder.decode(_encode(_with_integers.decode(body)))
 
 
-def _number(text: str) -> int | float:
+def _number(text: str) -> int | msgspec.Raw:
+    """Return the integer that ``text`` spells in another way; what is none, or a larger one, stays as it is."""
     number = float(text)
-    return int(number) if number.is_integer() else number
+    is_integer = number.is_integer() and abs(number) <= MAX_REVISION
+    return int(number) if is_integer else msgspec.Raw(text.encode())
 
 
 _with_integers: Final = msgspec.json.Decoder(float_hook=_number)

@@ -40,6 +40,16 @@ def test_integers_may_be_spelled_as_other_numbers(spelling: str) -> None:
         assert change.timestamp == HLCTimestamp(1764000000000, 0, "tv")
 
 
+def test_other_numbers_stay_what_they_are_beside_one_that_is_spelled_so() -> None:
+    body = b'{"operation":"add","content_id":"%b","observed":7.0,"data":{"x":%b}}'
+    for number in (b"1.5", b"1e22", b"-1e300", b"12345678901234567890"):
+        data = decode(body % (SPELLED.encode(), number)).data
+        assert data == json.loads(b'{"x":%b}' % number)
+        assert repr(data) == repr(json.loads(b'{"x":%b}' % number))
+    with pytest.raises(msgspec.ValidationError, match=r"out of range - at `\$\.data"):
+        decode(body % (SPELLED.encode(), b"1e400"))
+
+
 @pytest.mark.parametrize("value", [*NO_CONTENT_IDS, 123, None, True, [SPELLED], {"content_id": SPELLED}])
 def test_what_is_no_content_id_is_refused_as_such(value: object) -> None:
     with pytest.raises(ContentIdRefused, match="UUIDv5"):
