@@ -183,6 +183,8 @@ class Run:
             case {"type": "open", "transport": str(), "target": str(), "token": str()}:
                 self._opened.append(output)
             case {"type": "probe", "target": str(), "token": str()}:
+                if self._has_probe:
+                    raise ScenarioError("a WebSocket is probed for twice at a time")
                 self._has_probe = True
             case {"type": "send", "message": message}:
                 self._sent.append(message)
