@@ -60,7 +60,7 @@ function mergedWith(
   );
   const operations = Math.max(stored.head.operations, mine?.head.operations ?? 0) + queue.length;
   const clock = [stored.head.clock, head.clock].reduce((a, b) =>
-    a.physical - b.physical || a.logical - b.logical > 0 ? a : b,
+    (a.physical - b.physical || a.logical - b.logical) > 0 ? a : b,
   );
   const items: Iterable<ConfirmedItem> = areListsStored ? stored.items : (mine?.items.values() ?? []);
   return { head: { ...head, operations, clock }, items: Array.from(items), queue };

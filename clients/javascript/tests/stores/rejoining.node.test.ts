@@ -1,0 +1,117 @@
+/** What a store holds, and what was done without it, made one. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Collections } from "../../src/data/collections.js";
+import { prefixOf, WATCHLIST } from "../../src/data/keys.js";
+import type { Stored } from "../../src/data/user_state.js";
+import { MemoryStore } from "../../src/stores/memory_store.js";
+import { Mirror, stateOf } from "../../src/stores/mirror.js";
+import { rejoin } from "../../src/stores/rejoining.js";
+import { content } from "../contents.js";
+
+const [A, B, C] = [content(1), content(2), content(3)];
+const KIDS = prefixOf("kids");
+
+/** What is stored once both, each of which knows nothing of the other, are one; `merged`: how often that was told. */
+async function rejoined(
+  inStore: (lists: Collections) => void,
+  inMemory: ((lists: Collections) => void) | null,
+): Promise<{ stored: Stored; merged: number }> {
+  const store = new MemoryStore();
+  const disk = new Collections("alice", null, () => "disk");
+  inStore(disk);
+  await store.save("alice", disk.takeChanges().changes);
+  const mirror = new Mirror(null);
+  mirror.fork("memory");
+  if (inMemory !== null) {
+    const memory = new Collections("alice", null, () => "memory");
+    inMemory(memory);
+    mirror.note(memory.takeChanges().changes);
+  }
+  let merged = 0;
+  await rejoin(
+    store,
+    new Map([["alice", mirror]]),
+    () => {
+      merged += 1;
+    },
+    () => mirror.join(),
+  );
+  return { stored: (await store.read("alice")) as Stored, merged };
+}
+
+test("stamps go on behind the last one of both, and numbers behind those of either", async () => {
+  for (const [storedMs, ownMs] of [
+    [1000, 2000],
+    [2000, 1000],
+  ] as const) {
+    const { stored } = await rejoined(
+      (disk) => disk.enqueue("add", A, storedMs),
+      (memory) => {
+        memory.enqueue("add", B, ownMs);
+        memory.enqueue("add", C, ownMs);
+      },
+    );
+    const lists = new Collections("alice", stateOf(stored), () => "another");
+    lists.enqueue("remove", A, 500);
+    const writes = Array.from(lists.state.queue.values());
+    assert.deepEqual(
+      writes.map(({ number }) => number),
+      [1, 2, 3, lists.state.head.operations],
+    );
+    assert.equal(new Set(writes.map(({ operation_id }) => operation_id)).size, 4);
+    assert.equal(writes.at(-1)?.timestamp.physical, 2000);
+  }
+});
+
+test("of two journals the one that was heard of last counts, and what is stored is wanted as of there", async () => {
+  const { stored, merged } = await rejoined(
+    (disk) => {
+      for (const prefix of [WATCHLIST, KIDS]) {
+        disk.applySnapshot(prefix, { revision: 7, epoch: "gone", items: [{ content_id: A }] });
+        disk.enqueue("remove", prefix + A, 1);
+      }
+    },
+    (memory) => {
+      memory.applySnapshot(WATCHLIST, { revision: 3, epoch: "e", items: [{ content_id: B }] });
+      memory.applySnapshot(KIDS, { revision: 4, epoch: "e", items: [{ content_id: C }] });
+    },
+  );
+  assert.equal(merged, 1);
+  assert.deepEqual(
+    stored.queue.map(({ content_id, observed }) => [content_id, observed]),
+    [
+      [A, 3],
+      [KIDS + A, 4],
+    ],
+  );
+  assert.deepEqual(
+    stored.items.map((item) => item.content_id),
+    [B, KIDS + C],
+  );
+  assert.deepEqual([stored.head.epoch, stored.head.lists?.[KIDS]?.epoch], ["e", "e"]);
+});
+
+test("a write of the journal that goes on is wanted as of when it was written", async () => {
+  const { stored } = await rejoined(
+    (disk) => {
+      disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] });
+      disk.enqueue("remove", A, 1);
+    },
+    (memory) => memory.applySnapshot(WATCHLIST, { revision: 9, epoch: "e", items: [{ content_id: A }] }),
+  );
+  assert.deepEqual([stored.head.revision, stored.queue.map(({ observed }) => observed)], [9, [7]]);
+});
+
+test("a list that is stored is kept, if nothing came of it since or nothing was done at all", async () => {
+  for (const inMemory of [null, (memory: Collections): void => memory.enqueue("add", B, 1)]) {
+    const { stored, merged } = await rejoined(
+      (disk) => disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] }),
+      inMemory,
+    );
+    assert.deepEqual([merged, stored.head.revision, stored.items.map((item) => item.content_id)], [1, 7, [A]]);
+    assert.equal(stored.queue.length, inMemory === null ? 0 : 1);
+  }
+});
