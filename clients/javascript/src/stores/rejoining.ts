@@ -54,7 +54,7 @@ function mergedWith(
 ): Stored {
   const kept = areListsStored || mine === null ? stored.head : mine.head;
   const { revision, epoch } = kept;
-  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head, stored.head) };
+  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head) };
   const queue = [...news.map((write) => asOf(head, stored.head, write)), ...(mine?.queue.values() ?? [])].map(
     (write, index) => ({ ...write, number: index + 1 }),
   );
@@ -67,11 +67,11 @@ function mergedWith(
 }
 
 /** The lists beside the watchlist as `kept` has them; adds go on from those numbered since. */
-function listsOf(kept: Head, mine: Head | undefined, stored: Head): Pick<Head, "lists"> {
+function listsOf(kept: Head, mine: Head | undefined): Pick<Head, "lists"> {
   const lists: Record<string, ListHead> = { ...kept.lists };
   for (const [prefix, { replica, adds }] of Object.entries(mine?.lists ?? {}))
     lists[prefix] = { revision: 0, epoch: null, ...lists[prefix], replica, adds };
-  return mine?.lists || stored.lists ? { lists } : {};
+  return { lists };
 }
 
 /** A stored write as it is wanted now: in another journal the old number means nothing. */

@@ -202,8 +202,11 @@ test("what can be read of a store that can't be claimed is shown, and sent under
   now.enqueue("add", B, 2, { origin: "a call" });
   await save(guarded, now);
   assert.deepEqual(
-    Array.from(now.state.queue.values(), (write) => write.operation_id),
-    ["disk.1", "memory 1.2"],
+    Array.from(now.state.queue.values(), ({ operation_id, tag }) => [operation_id, tag]),
+    [
+      ["disk.1", "disk:1"],
+      ["memory 1.2", "memory 1:1"],
+    ],
   );
   store.behaviour = "good";
   await pass(1);
@@ -226,6 +229,27 @@ test("what was to be erased is erased when the store works again", async (contex
   store.behaviour = "good";
   await pass(1);
   assert.deepEqual([guarded.owesErasure("alice"), await store.read("alice")], [false, null]);
+});
+
+test("what was stored of a user since an erasure is no more erased when the store fails again", async (context) => {
+  const { store, guarded, pass } = open(context);
+  store.behaviour = "rejects";
+  const before = await claim(guarded);
+  before.erase();
+  await save(guarded, before);
+  guarded.release("alice", false);
+  store.behaviour = "good";
+  await pass(1);
+  assert.equal(guarded.storage, "persistent");
+  const elsewhere = new Collections("alice", null, () => "another client's");
+  elsewhere.enqueue("add", A, 1);
+  await store.save("alice", elsewhere.takeChanges().changes);
+  store.behaviour = "rejects";
+  context.mock.method(store, "read", () => Promise.reject(new Error("damaged")), { times: 1 });
+  await claim(guarded);
+  store.behaviour = "good";
+  await pass(1);
+  assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
 });
 
 test("a store that is closed while it is about to be tried again is left alone", async (context) => {
