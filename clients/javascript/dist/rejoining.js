@@ -36,7 +36,7 @@ function merged(stored, mirror) {
 function mergedWith(mine, stored, news, areListsStored) {
   const kept = areListsStored || mine === null ? stored.head : mine.head;
   const { revision, epoch } = kept;
-  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head, stored.head) };
+  const head = { ...stored.head, ...mine?.head, revision, epoch, ...listsOf(kept, mine?.head) };
   const queue = [...news.map((write) => asOf(head, stored.head, write)), ...mine?.queue.values() ?? []].map(
     (write, index) => ({ ...write, number: index + 1 })
   );
@@ -47,11 +47,11 @@ function mergedWith(mine, stored, news, areListsStored) {
   const items = areListsStored ? stored.items : mine?.items.values() ?? [];
   return { head: { ...head, operations, clock }, items: Array.from(items), queue };
 }
-function listsOf(kept, mine, stored) {
+function listsOf(kept, mine) {
   const lists = { ...kept.lists };
   for (const [prefix, { replica, adds }] of Object.entries(mine?.lists ?? {}))
     lists[prefix] = { revision: 0, epoch: null, ...lists[prefix], replica, adds };
-  return mine?.lists || stored.lists ? { lists } : {};
+  return { lists };
 }
 function asOf(now, before, write) {
   const prefix = prefixIn(write.content_id);

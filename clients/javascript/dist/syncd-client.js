@@ -778,7 +778,7 @@ var Collections = class {
   stampAgain(write2, nowMs) {
     const { physical } = write2.timestamp;
     const { replica } = this.state.head;
-    let clock = nowMs < physical ? this.#clockWithout(write2) : write2.timestamp;
+    let clock = this.#clockWithout(write2);
     if (tick(clock, nowMs, replica).physical >= physical) {
       this.#unstamp(write2);
       return;

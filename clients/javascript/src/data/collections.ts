@@ -170,7 +170,7 @@ export class Collections {
   stampAgain(write: PendingWrite, nowMs: number): void {
     const { physical } = write.timestamp;
     const { replica } = this.state.head;
-    let clock = nowMs < physical ? this.#clockWithout(write) : write.timestamp;
+    let clock = this.#clockWithout(write);
     if (tick(clock, nowMs, replica).physical >= physical) {
       this.#unstamp(write);
       return;
