@@ -27,9 +27,14 @@ def statuses(outcomes: list[Outcome]) -> list[Status]:
 
 
 def test_the_bounds_are_those_that_are_documented() -> None:
-    assert (
-        Bounds(items_per_list=10_000, tags_per_item=16, gaps_per_replica=1_024, replicas_per_user=12_000)
-        == DEFAULT_BOUNDS
+    assert DEFAULT_BOUNDS == Bounds(
+        items_per_list=10_000,
+        tags_per_item=16,
+        gaps_per_replica=1_024,
+        replicas_per_user=12_000,
+        lists_per_user=100,
+        devices_per_user=100,
+        keys_per_user=10_000,
     )
 
 
@@ -163,6 +168,25 @@ def test_who_takes_the_place_of_another_is_not_counted_beside_it() -> None:
     ):
         usage.name({replica}, seen, seen.with_tags(Tag(replica, 1)))
         assert (usage.replicas, usage.forgotten) == (replicas, forgotten)
+
+
+def test_where_there_are_more_replicas_than_there_may_be_each_new_one_takes_the_place_of_one(
+    open_journal: OpenJournal, author: Author, database_url: str, wall_clock: WallClock
+) -> None:
+    without = open_journal(database_url)
+    without.commit([author.add("alien", tag=f"old{number}:1") for number in range(5)])
+    wall_clock.now_ms += 91 * DAY_MS
+    bounded = open_journal(database_url, bounds=SMALL)
+    for size in (1, 2):
+        outcomes = bounded.commit([author.add("alien", tag=f"of {size}, {number}:1") for number in range(size)])
+        assert [outcome.quota for outcome in outcomes] == [None] * size
+        database = Database(database_url)
+        with database.transaction(writing=False) as transaction:
+            ((counted, kept),) = transaction.connection.execute(
+                "SELECT replicas, (SELECT count(*) FROM contexts) FROM heads"
+            ).fetchall()
+        database.close()
+        assert counted == kept == 5
 
 
 @pytest.mark.parametrize("is_in_one_batch", [True, False])
