@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from actors.messages.collections import DEVICES, PROGRESS, line_of
 from actors.messages.journal import Outcome, Status
@@ -59,6 +60,17 @@ def test_an_older_word_is_superseded_and_told_what_is_there() -> None:
     older = journal.apply(says(4, 40))
     assert (older.status, older.revision, older.is_new) == (Status.SUPERSEDED, 1, False)
     assert value(older)["position"] == 50
+    same = journal.apply(says(4, 50))
+    assert (same.status, same.is_new, same.timestamp) == (Status.SUPERSEDED, False, HLCTimestamp(5000, 0, "tv"))
+
+
+def test_the_clock_stays_at_the_latest_word_on_any_key() -> None:
+    journal = empty_journal()
+    journal.apply(says(5, 50))
+    journal.apply(says(3, 30, key="other"))
+    assert journal.new_head.clock == HLCTimestamp(5000, 0, "tv")
+    unstamped = structs.replace(says(4, 40), is_stamped_here=True)
+    assert journal.apply(unstamped).status is Status.UPDATED, "who says no time means now, which is later than all"
 
 
 def test_a_rewind_and_a_remove_win_when_they_are_later() -> None:
@@ -118,14 +130,15 @@ def test_beyond_the_bound_only_keys_that_are_there_may_change() -> None:
     journal.apply(says(1, 10))
     refused = journal.apply(says(2, 20, key="other", operation_id="a"))
     assert (refused.quota, refused.field, refused.register) == ("keys_per_user", "content_id", None)
+    assert refused.reason == "content_id: 1 have a value (keys_per_user): remove one first"
     assert journal.apply(says(3, 30)).status is Status.UPDATED
     journal.apply(says(4, None))
     assert journal.apply(says(5, 20, key="other", operation_id="a")).status is Status.UPDATED
 
 
-def known(at: int, device: str) -> RegisterOperation:
+def known(at: int, device: str, operation_id: str | None = None) -> RegisterOperation:
     """Return the own word of ``device`` by which it is known, said at second ``at``."""
-    return _of_devices(at, device, RegisterChange(key=device, says={"known": True}))
+    return _of_devices(at, device, RegisterChange(key=device, says={"known": True}, operation_id=operation_id))
 
 
 def forget(at: int, device: str, *, by: str) -> RegisterOperation:
@@ -167,6 +180,14 @@ def test_for_one_device_too_many_goes_the_first_that_may_and_is_still_there() ->
         "old", "phone", "watch",
     ]  # fmt: skip
     assert journal.new_head.items == 3
+
+
+def test_a_repetition_in_the_batch_tells_of_no_device_that_has_gone() -> None:
+    journal = journal_with_devices("tv", "web")
+    phone = known(201, "phone", operation_id="a")
+    first, again = journal.apply(phone), journal.apply(phone)
+    assert (forgotten(first), forgotten(again)) == (["tv"], [])
+    assert (again.status, again.register, again.is_new) == (first.status, first.register, False)
 
 
 def test_a_device_goes_for_another_however_old_the_word_of_that_one_is() -> None:

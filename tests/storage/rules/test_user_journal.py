@@ -1,10 +1,13 @@
 """The rules in memory, without a database: what a batch makes of a user's journal, and what has to be written of it."""
 
 import pytest
+from msgspec import structs
 
+from actors.messages.change import Change
 from actors.messages.journal import Operation, Outcome, Status
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
+from storage.rules.bounds import Bounds
 from storage.rules.live_tags import LiveTag
 from storage.rules.user_journal import JOURNAL_REPLICA, Answer, JournalHead, UserJournal
 from tests.storage.author import NOW_MS, Author
@@ -44,9 +47,11 @@ def test_the_clock_never_goes_back(author: Author) -> None:
 
 
 def test_what_led_to_a_record_is_not_in_it(author: Author) -> None:
-    update = journal().apply(author.add("alien", tag="phone:1", observed=0, operation_id="op")).update
+    add = author.add("alien", tag="phone:1", observed=0, operation_id="op")
+    change = structs.replace(add.change, timestamp=add.timestamp)
+    update = journal().apply(structs.replace(add, change=change)).update
     assert update is not None
-    assert (update.change.tag, update.change.observed, update.change.operation_id) == (None, None, "op")
+    assert update.change == Change("add", author.content("alien"), "op")
 
 
 def test_only_what_the_batch_left_changed_is_to_be_written(author: Author) -> None:
@@ -106,6 +111,24 @@ def test_a_repetition_in_the_batch_gets_the_first_answer(author: Author) -> None
     used = user.apply(author.remove("alien", operation_id="a"))
     assert used.reason == f"operation_id 'a' was used before, to add {author.content('alien')}"
     assert len(user.recorded) == 1
+
+
+def test_a_repetition_in_the_batch_does_not_meet_a_bound_again(author: Author) -> None:
+    user = UserJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=1))
+    add = author.add("alien", observed=0, device="phone", operation_id="a")
+    first, again = [user.apply(operation) for operation in (author.add("alien"), add, add)][1:]
+    assert (first.quota, again.quota, again.update) == ("tags_per_item", None, first.update)
+
+
+def test_what_an_add_has_observed_goes_by_that_and_not_by_the_bound(author: Author) -> None:
+    user = UserJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=2))
+    user.apply(author.add("alien", tag="web:1", device="web"))
+    user.apply(author.add("alien", tag="tv:1", device="tv", observed=0))
+    add = user.apply(author.add("alien", tag="tv:2", device="tv", observed=0))  # its own device's is observed
+    assert (add.status, add.quota) == (Status.EXISTING, None)
+    removed = user.apply(author.remove("alien")).update
+    assert removed is not None
+    assert removed.tags == ("tv:2", "web:1")
 
 
 def test_a_repetition_of_what_was_learnt_gets_the_recorded_answer(author: Author) -> None:
