@@ -6,22 +6,17 @@ from threading import Barrier
 from typing import NamedTuple, Protocol
 
 import pytest
-from msgspec import json
 
 from actors.errors import StoreUnavailable
-from actors.messages.device import answer_to
 from actors.messages.journal import Operation, Outcome, Status
-from actors.messages.journal_reads import ChangesExpired, Page
+from actors.messages.journal_reads import ChangesExpired
 from crdt.hlc import HLCTimestamp
 from storage.databases.database import Database
-from storage.journal.answers import MARGIN_MS
-from storage.journal.answers import PRUNE_EVERY as PRUNE_ANSWERS_EVERY
 from storage.journal.history import DEFAULT_MIN_ANSWER_AGE_MS, PRUNE_EVERY, HistoryLimits
 from storage.journal.journal_store import SqlJournalStore
 from tests.storage.executed import executed
+from tests.storage.repeating import assert_repeats, commit, on_the_wire, state
 from tests.timeouts import TIMEOUT_S
-from tests.whole_list import whole_list
-from transport.http.answers import write_response
 
 NOW_MS = 1_700_000_000_000
 SHORT = HistoryLimits(max_operations=5)
@@ -32,23 +27,6 @@ class Writes(Protocol):
     def content(self, name: str) -> str: ...
     def add(self, name: str, **options: object) -> Operation: ...
     def remove(self, name: str, **options: object) -> Operation: ...
-
-
-class WallClock(Protocol):
-    now_ms: int
-
-
-def commit(journal: SqlJournalStore, *operations: Operation) -> list[Outcome]:
-    """Commit one after the other, each in its own transaction."""
-    return [journal.commit([operation])[0] for operation in operations]
-
-
-def on_the_wire(operation: Operation, outcome: Outcome) -> tuple[bytes, bytes]:
-    return json.encode(write_response(operation.change, outcome)), json.encode(answer_to("w1", outcome))
-
-
-def state(journal: SqlJournalStore) -> tuple[Page, int]:
-    return whole_list(journal), journal.heads(["ann"])[0].revision
 
 
 class Case(NamedTuple):
@@ -106,14 +84,6 @@ CASES: dict[str, Callable[[Writes], Case]] = {
 @pytest.fixture(params=CASES)
 def case(request: pytest.FixtureRequest, author: Writes) -> Case:
     return CASES[request.param](author)
-
-
-def assert_repeats(journal: SqlJournalStore, operation: Operation, first: Outcome) -> None:
-    before = state(journal)
-    (again,) = journal.commit([operation])
-    assert on_the_wire(operation, again) == on_the_wire(operation, first)
-    assert (again.field, again.is_new) == (first.field, False)
-    assert state(journal) == before
 
 
 def test_a_repetition_gets_the_first_answer_and_changes_nothing(journal: SqlJournalStore, case: Case) -> None:
@@ -198,62 +168,6 @@ def test_nodes_that_are_told_the_same_at_once_do_it_once_and_answer_alike(
     for operation, outcomes in zip(operations, zip(*answered, strict=True), strict=True):
         assert len({on_the_wire(operation, outcome) for outcome in outcomes}) == 1
         assert sum(outcome.is_new for outcome in outcomes) == (outcomes[0].update is not None)
-
-
-# How long
-
-
-def fill_answers(journal: SqlJournalStore, author: Writes, name: str, number: int) -> None:
-    """Have as many answers kept, in as many transactions."""
-    wishes = [author.remove("nothing", operation_id=f"{name} {n}", observed=0) for n in range(number)]
-    assert {outcome.status for outcome in commit(journal, *wishes)} == {Status.NOT_FOUND}
-
-
-def kept(url: str) -> int:
-    database = Database(url)
-    with database.transaction(writing=False) as transaction:
-        ((number,),) = transaction.connection.execute("SELECT count(*) FROM answers").fetchall()
-    database.close()
-    return int(number)
-
-
-def test_an_answer_is_kept_for_thirty_days_and_then_forgotten(
-    journal: SqlJournalStore, author: Writes, wall_clock: WallClock
-) -> None:
-    remove = author.remove("alien", operation_id="x", observed=1_000)
-    (first,) = journal.commit([remove])
-    wall_clock.now_ms += DEFAULT_MIN_ANSWER_AGE_MS
-    fill_answers(journal, author, "on the last day", PRUNE_ANSWERS_EVERY)
-    assert_repeats(journal, remove, first)
-    wall_clock.now_ms += MARGIN_MS + 1
-    fill_answers(journal, author, "a day later", PRUNE_ANSWERS_EVERY)
-    journal.commit([author.add("alien")])
-    assert journal.commit([remove])[0].status is Status.REMOVED
-
-
-def test_answers_are_forgotten_in_slices_as_new_ones_come(
-    journal: SqlJournalStore, author: Writes, wall_clock: WallClock, database_url: str
-) -> None:
-    old = 5 * PRUNE_ANSWERS_EVERY
-    journal.commit([author.remove("x", operation_id=f"old {n}") for n in range(old)])
-    fill_answers(journal, author, "so that the next is not due", 1)
-    wall_clock.now_ms += DEFAULT_MIN_ANSWER_AGE_MS + MARGIN_MS + 1
-    fill_answers(journal, author, "new", PRUNE_ANSWERS_EVERY - 2)
-    assert kept(database_url) == old + PRUNE_ANSWERS_EVERY - 1
-    fill_answers(journal, author, "due", 1)
-    assert kept(database_url) == old - PRUNE_ANSWERS_EVERY
-    fill_answers(journal, author, "and on", 2 * PRUNE_ANSWERS_EVERY)
-    assert kept(database_url) == 3 * PRUNE_ANSWERS_EVERY - 1  # none of them is old
-
-
-def test_an_answer_that_the_history_drops_is_kept_only_while_it_is_needed(
-    open_journal: OpenJournal, database_url: str, author: Writes, wall_clock: WallClock
-) -> None:
-    journal = open_journal(database_url, SHORT)
-    journal.commit([author.add(f"film {n}", operation_id=f"old {n}") for n in range(PRUNE_EVERY - 10)])
-    wall_clock.now_ms += DEFAULT_MIN_ANSWER_AGE_MS + MARGIN_MS + 1
-    journal.commit([author.add(f"film {n}", tag=f"tv:{n + 1}", operation_id=f"new {n}") for n in range(10)])
-    assert kept(database_url) == 10 - SHORT.max_operations
 
 
 # What is older than any answer

@@ -27,14 +27,17 @@ def statuses(outcomes: list[Outcome]) -> list[Status]:
 
 
 def test_the_bounds_are_those_that_are_documented() -> None:
-    assert DEFAULT_BOUNDS == Bounds(
-        items_per_list=10_000,
-        tags_per_item=16,
-        gaps_per_replica=1_024,
-        replicas_per_user=12_000,
-        lists_per_user=100,
-        devices_per_user=100,
-        keys_per_user=10_000,
+    assert (
+        Bounds(
+            items_per_list=10_000,
+            tags_per_item=16,
+            gaps_per_replica=1_024,
+            replicas_per_user=12_000,
+            lists_per_user=100,
+            devices_per_user=100,
+            keys_per_user=10_000,
+        )
+        == DEFAULT_BOUNDS
     )
 
 
