@@ -67,8 +67,10 @@ def foreign_private_names(module: ast.Module, ours: set[str]) -> Iterator[str]:
     standard = {alias.name for node in ast.walk(module) if isinstance(node, ast.Import) for alias in node.names}
     standard &= sys.stdlib_module_names
     for node in ast.walk(module):
-        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr) and node.attr not in ours:
-            if not (isinstance(node.value, ast.Name) and node.value.id in standard):
+        if isinstance(node, ast.Attribute) and re.match(r"_[a-z]", node.attr):
+            is_overridden = isinstance(node.value, ast.Call) and ast.unparse(node.value) == "super()"
+            is_standard = isinstance(node.value, ast.Name) and node.value.id in standard
+            if is_overridden or (node.attr not in ours and not is_standard):
                 yield node.attr
         elif isinstance(node, ast.ImportFrom) and node.level == 0:
             names = [*str(node.module).split("."), *(alias.name for alias in node.names)]

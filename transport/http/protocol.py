@@ -201,10 +201,8 @@ class HttpProtocol(CarryingProtocol):
             status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
             self._problem = Problem(status, f"The request has more than {MAX_FIELDS} headers and trailers.")
             raise _Refused
-        name, value = (
-            name.lower(),
-            value.rstrip(b" \t"),
-        )  # RFC 9112 section 5.1; the parser leaves out what is before it
+        name = name.lower()
+        value = value.rstrip(b" \t")  # RFC 9112 section 5.1; the parser leaves out what is before it
         if name == b"host":
             self._host = value if self._host is None else SEVERAL_HOSTS
         self.headers.append((name, value))
