@@ -14,6 +14,7 @@ from nats.aio.msg import Msg
 from actors.errors import BusUnavailable, MessageRefused
 from actors.ports import NOBODY, BusFigures, BusListener
 from transport.bus.channels import CONTROL_CHANNEL, NAMES, channel_of, user_of
+from transport.bus.nats.client import TlsClient
 from transport.bus.nats.servers import NatsSettings, credentials
 from transport.bus.nats.subscriptions import UserSubscriptions
 from transport.bus.peek import peek
@@ -150,7 +151,7 @@ class NatsBus:
     async def _connect_for_ever(self) -> None:
         loop = asyncio.get_running_loop()
         while not self._is_closed:
-            client, ended = Client(), self._ended
+            client, ended = TlsClient(), self._ended
             living = loop.create_task(self._live(client, ended))
             ending = loop.create_task(ended.wait())
             await asyncio.wait([living, ending], return_when=asyncio.FIRST_COMPLETED)
@@ -192,9 +193,11 @@ class NatsBus:
                 self._lost(client)
             ended.set()
 
-        async with asyncio.timeout(self._settings.request_timeout_s):
+        servers, timeout_s = self._settings.url.split(","), self._settings.request_timeout_s
+        async with asyncio.timeout(timeout_s * len(servers)):  # all but the last may be machines that are off
             await client.connect(
-                self._settings.url.split(","),
+                servers,
+                connect_timeout=timeout_s,  # type: ignore[arg-type]  # passed to wait_for
                 allow_reconnect=False,
                 max_reconnect_attempts=1,  # of each server; 0 would mean any number
                 reconnect_time_wait=0,

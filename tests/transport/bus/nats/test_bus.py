@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,21 @@ async def test_another_server_of_the_cluster_takes_over(nats_engine: Any) -> Non
     sender, inbox = await nats_engine.pair("u1", url=f"nats://127.0.0.1:1,{nats_engine.url}")
     await sender.publish("u1", b"1")
     assert await inbox.message() == ("u1", 1)
+
+
+async def test_another_server_takes_over_from_a_machine_that_is_off(
+    nats_engine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nats.aio.client.shuffle", lambda servers: None)  # else it may ask the other one first
+    with contextlib.ExitStack() as stack:
+        full = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(3):  # from then on what connects gets no answer
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(full.getsockname())
+        url = f"nats://127.0.0.1:{full.getsockname()[1]},{nats_engine.url}"
+        _, inbox = await nats_engine.node(is_up=False, url=url, request_timeout_s=1)
+        assert await inbox.gap() == "subscribed; before: connecting"
 
 
 @pytest.fixture
