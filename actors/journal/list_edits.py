@@ -112,7 +112,10 @@ class ListEdits:
             self._metrics.errors += 1
             logger.exception("lists, or who is online, could not be written")
         else:
-            self._writability.note_success()
+            if isinstance(message, WritePresence):
+                self._writability.note_presence()
+            else:
+                self._writability.note_success()
             return answer
         return _UNAVAILABLE
 

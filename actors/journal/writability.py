@@ -36,6 +36,11 @@ class Writability:
         self._was_shown = True
         self._note_possible()
 
+    def note_presence(self) -> None:
+        """Who is online was written. Of an outage that says nothing: its tables are others, and it comes by itself."""
+        if self._metrics.unavailable is None:
+            self._was_shown = True
+
     def note_failure(self, error: Exception) -> None:
         """A transaction was not committed, and ``error`` says why."""
         if isinstance(error, StoreUnavailable):

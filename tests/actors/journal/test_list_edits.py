@@ -224,3 +224,16 @@ async def test_that_who_is_online_cannot_be_written_is_no_outage_unless_it_never
         told.append(metrics.unavailable)
     assert answers == [WriteFailed("the journal is unavailable")] * 2
     assert told == [None, "no such table"]
+
+
+async def test_that_who_is_online_can_be_written_ends_no_outage_of_the_rest(started: Started) -> None:
+    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
+    ref = journal(started, store, metrics)
+    ref.tell(PutList("ann", "kids", "Kids", answers.append))
+    await handled(ref)
+    store.asked[-1][1].set_exception(StoreUnavailable("locked"))
+    ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), answers.append))
+    await handled(ref)
+    store.asked[-1][1].set_result(PresenceNoted(is_lease_kept=True, has_more=False))
+    await handled(ref)
+    assert metrics.problem == "cannot be written: locked"

@@ -77,6 +77,19 @@ async def test_there_is_no_probe_beside_another_nor_while_somebody_writes() -> N
     assert len(probed.store.asked) == 3
 
 
+async def test_who_is_online_is_written_while_nothing_else_can_be_and_does_not_hide_that() -> None:
+    probed = Probed()
+    probed.writability.note_presence()
+    probed.writability.probe()
+    assert not probed.store.asked  # it is as good as a probe, as long as nothing fails
+    for _ in range(2):
+        probed.writability.note_failure(FULL)
+        probed.writability.note_presence()
+        assert probed.metrics.problem == "cannot be written: disk full"
+        await probed.probe()
+        assert probed.metrics.problem is None
+
+
 @pytest.mark.parametrize(
     ("error", "failures", "errors"),
     [(FULL, 1, 0), (StatementRefused("no such table"), 1, 1), (StoreDefect("a defect"), 0, 1)],
