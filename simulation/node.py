@@ -23,11 +23,12 @@ from simulation.outside.network import Connection, Delay
 from simulation.outside.store import SimulatedStore
 from simulation.shape import REFUSED
 from simulation.tokens import simulated_authenticator
+from syncd.deps import admin_deps, api_deps, device_deps, stream_deps
 from syncd.local_commands import LocalCommands
 from syncd.node import Node, running_node
 from syncd.outside import Outside
 from syncd.revocations import RevokedTokenIds, watching_revocations
-from syncd.server import admin_deps, api_deps, device_deps, disconnect_revoked, server_config, stream_deps
+from syncd.server import disconnect_revoked, server_config
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins

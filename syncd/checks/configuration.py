@@ -9,11 +9,11 @@ from syncd.buses import bus_risk
 from syncd.checks.file_modes import everyone_may_read
 from syncd.checks.results import CheckResult, failed, ok, setting, warning
 from syncd.checks.secret_settings import KEYS, SECRETS, secrets_of
+from syncd.deps import trusted_proxies
 from syncd.errors import ExtraMissing, SettingsError
 from syncd.keys.signing import uses_kept_secret
 from syncd.node import SWEEP_S
 from syncd.process.tracing import span_export
-from syncd.server import trusted_proxies
 from syncd.setting_sources import Resolved
 from syncd.settings import Settings
 from transport.access.origins import canonical_origin

@@ -13,13 +13,12 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from storage.schema.version import migrate
-from syncd.errors import SettingsError
 from syncd.keys.development import development_token
 from syncd.keys.signing import authenticator
 from syncd.listening import bind
 from syncd.node import running_node
 from syncd.revocations import RevokedTokenIds
-from syncd.server import serving, trusted_proxies
+from syncd.server import serving
 from syncd.settings import Settings
 from tests.daemon import SECRET, bearer
 from tests.timeouts import TIMEOUT_S
@@ -116,12 +115,6 @@ async def test_below_a_paths_prefix_is_all_that_devices_use(settings: Settings) 
                 await (await device.ping())
         async with http.get("/openapi.json") as response:
             assert (await response.json())["servers"][0]["url"] == "/sync-service"
-
-
-def test_proxies_are_named_by_addresses(settings: Settings) -> None:
-    assert trusted_proxies(structs.replace(settings, trusted_proxies=("10.0.0.0/8", "unix"))).trust("10.0.0.1")
-    with pytest.raises(SettingsError, match=r"^--trusted-proxies: 'proxy.example' .*10\.0\.0\.0/8"):
-        trusted_proxies(structs.replace(settings, trusted_proxies=("proxy.example",)))
 
 
 @pytest.mark.parametrize(("secret", "status"), [(None, 101), (SECRET, 403)])
