@@ -149,18 +149,13 @@ async def start_bus(
     handle_control: Callable[[bytes], None] | None = None,
 ) -> Channels:
     """Start what publishes, the users, and what subscribes; on leaving, what is committed is published first."""
-    node, metrics, tracer, retry_s = wiring.node, wiring.metrics, wiring.tracer, wiring.bus_retry_s
-    publisher = await _start(
-        wiring,
-        PubNubPublisher.start(bus, codec.encode, metrics.bus, node, tracer, retry_s, random=wiring.outside.random),
-        supervisor,
-    )
+    publisher = await _start_publisher(wiring, supervisor, bus, codec)
 
     def show_lists(message: ShowLists) -> None:
         TellIfAlive(hints)(message)  # it is started behind the users, and stopped before them
 
     to_others = None if isinstance(bus, NoBus) else publisher
-    users = _users(wiring, supervisor, journal, fanout, bus, to_others, show_lists)
+    users = _users(wiring, supervisor, bus, _watchlist_deps(wiring, journal, fanout, to_others, show_lists))
     wiring.stack.push_async_callback(_flush, journal, publisher, wiring.grace)
     commands = await _start_commands(wiring, supervisor, journal, fanout, bus, codec)
     hints = await _start_hints(wiring, supervisor, users, bus, codec)
@@ -173,12 +168,34 @@ async def start_bus(
         fanout.broadcaster.tell,
         commands.tell,
         hints.tell,
-        tracer,
+        wiring.tracer,
         wiring.content_ids,
         wiring.outside.now_ms,
     )
-    subscriber_deps = SubscriberDeps(
-        node=node,
+    subscriber = await _start_subscriber(wiring, supervisor, journal, users, bus, codec, handler, handle_control)
+    return Channels(users, publisher, subscriber, commands, hints, presence)
+
+
+async def _start_publisher(
+    wiring: Wiring, supervisor: ActorRef[Supervisor], bus: Bus, codec: BusCodec
+) -> ActorRef[PubNubPublisher]:
+    metrics, retry_s, random = wiring.metrics.bus, wiring.bus_retry_s, wiring.outside.random
+    publisher = PubNubPublisher.start(bus, codec.encode, metrics, wiring.node, wiring.tracer, retry_s, random=random)
+    return await _start(wiring, publisher, supervisor)
+
+
+async def _start_subscriber(
+    wiring: Wiring,
+    supervisor: ActorRef[Supervisor],
+    journal: ActorRef[Journal],
+    users: ActiveUsers,
+    bus: Bus,
+    codec: BusCodec,
+    handler: BroadcasterMessageHandler,
+    handle_control: Callable[[bytes], None] | None,
+) -> ActorRef[PubNubSubscriber]:
+    deps = SubscriberDeps(
+        node=wiring.node,
         bus=bus,
         decode=codec.decode,
         handle=handler.handle_sync_message,
@@ -186,11 +203,10 @@ async def start_bus(
         handle_control=handle_control,
         active_users=lambda: tuple(users),
         journal=journal.tell,
-        metrics=metrics.bus,
-        retry_s=retry_s,
+        metrics=wiring.metrics.bus,
+        retry_s=wiring.bus_retry_s,
     )
-    subscriber = await _start(wiring, PubNubSubscriber.start(subscriber_deps), supervisor)
-    return Channels(users, publisher, subscriber, commands, hints, presence)
+    return await _start(wiring, PubNubSubscriber.start(deps), supervisor)
 
 
 async def _start_commands(
@@ -259,16 +275,31 @@ def control_handler(deployment: ActorRef[Deployment]) -> Callable[[bytes], None]
     return lambda payload: tell(ControlPayload(payload))
 
 
-def _users(
+def _users(wiring: Wiring, supervisor: ActorRef[Supervisor], bus: Bus, deps: WatchlistDeps) -> ActiveUsers:
+    def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
+        bus.subscribe(user_id)  # first: what is committed after the actor has read its head, it must hear of
+
+        def unsubscribe(user_id: str) -> None:
+            bus.unsubscribe(user_id)
+            retired(user_id)
+
+        watchlist = WatchlistSync.start(user_id, deps, unsubscribe)
+        supervise(watchlist, supervisor, restart=False)
+        return watchlist
+
+    users = ActiveUsers(start)
+    wiring.stack.push_async_callback(_stop_users, users)
+    return users
+
+
+def _watchlist_deps(
     wiring: Wiring,
-    supervisor: ActorRef[Supervisor],
     journal: ActorRef[Journal],
     fanout: FanOut,
-    bus: Bus,
     publisher: ActorRef[PubNubPublisher] | None,
     show_lists: Tell[ShowLists],
-) -> ActiveUsers:
-    deps = WatchlistDeps(
+) -> WatchlistDeps:
+    return WatchlistDeps(
         node=wiring.node,
         now_ms=wiring.outside.now_ms,
         now_s=wiring.outside.now_s,
@@ -286,21 +317,6 @@ def _users(
         show_lists=show_lists,
         slice_rows=wiring.outside.slice_rows,
     )
-
-    def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
-        bus.subscribe(user_id)  # first: what is committed after the actor has read its head, it must hear of
-
-        def unsubscribe(user_id: str) -> None:
-            bus.unsubscribe(user_id)
-            retired(user_id)
-
-        watchlist = WatchlistSync.start(user_id, deps, unsubscribe)
-        supervise(watchlist, supervisor, restart=False)
-        return watchlist
-
-    users = ActiveUsers(start)
-    wiring.stack.push_async_callback(_stop_users, users)
-    return users
 
 
 async def _start(wiring: Wiring, ref: ActorRef[A], supervisor: ActorRef[Supervisor] | None = None) -> ActorRef[A]:
