@@ -136,38 +136,42 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
             {"name": "operations", "description": "For those who run the service."},
             {"name": "watchlist", "description": "For devices: the list of the token's user."},
         ],
-        "paths": {
-            "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
-            "/api/v1/sync/lists": {"get": read_lists()},
-            "/api/v1/sync/lists/{list}": {
-                "get": _read_watchlist("readList", "Read a list, as the watchlist is read.", LIST_ID),
-                "post": _write_watchlist("writeList", "Add or remove one content of a list.", LIST_ID),
-                "put": put_list(),
-                "delete": delete_list(),
-            },
-            "/api/v1/sync/progress": {
-                "get": progress_listed(
-                    _read_watchlist("readProgress", "Read what was played, newest first, or with since what changed.")
-                ),
-                "post": write_progress(),
-            },
-            "/api/v1/sync/operations": {"post": _write_operations(content_ids)},
-            "/api/v1/sync/last_activities": {"get": _last_activities()},
-            STREAM: {"get": _stream()},
-            "/api/v1/metrics": {"get": _figures()},
-            "/health": {"get": _health()},
-            "/ready": {"get": _ready()},
-            "/metrics": {"get": _prometheus()},
-            "/openapi.json": {"get": _document("openapi", "This document.")},
-            "/asyncapi.json": {"get": _document("asyncapi", "The messages of WebSockets and streams, as AsyncAPI 3.")},
-            **device_paths(),
-            **admin_paths(),
-        },
+        "paths": _paths(content_ids),
         "components": {
             "schemas": schemas,
             "responses": problem_responses(),
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
         },
+    }
+
+
+def _paths(content_ids: ContentIds) -> Json:
+    return {
+        "/api/v1/sync/watchlist": {"get": _read_watchlist(), "post": _write_watchlist()},
+        "/api/v1/sync/lists": {"get": read_lists()},
+        "/api/v1/sync/lists/{list}": {
+            "get": _read_watchlist("readList", "Read a list, as the watchlist is read.", LIST_ID),
+            "post": _write_watchlist("writeList", "Add or remove one content of a list.", LIST_ID),
+            "put": put_list(),
+            "delete": delete_list(),
+        },
+        "/api/v1/sync/progress": {
+            "get": progress_listed(
+                _read_watchlist("readProgress", "Read what was played, newest first, or with since what changed.")
+            ),
+            "post": write_progress(),
+        },
+        "/api/v1/sync/operations": {"post": _write_operations(content_ids)},
+        "/api/v1/sync/last_activities": {"get": _last_activities()},
+        STREAM: {"get": _stream()},
+        "/api/v1/metrics": {"get": _figures()},
+        "/health": {"get": _health()},
+        "/ready": {"get": _ready()},
+        "/metrics": {"get": _prometheus()},
+        "/openapi.json": {"get": _document("openapi", "This document.")},
+        "/asyncapi.json": {"get": _document("asyncapi", "The messages of WebSockets and streams, as AsyncAPI 3.")},
+        **device_paths(),
+        **admin_paths(),
     }
 
 
