@@ -73,7 +73,7 @@ def _parse(arguments: list[str]) -> tuple[ModuleType, argparse.Namespace]:
     """Import the command that ``arguments`` name, and no other. Raises: SystemExit, help was asked for or is needed."""
     parser = argparse.ArgumentParser(
         prog="syncd",
-        description="Keeps a watchlist the same on every device of its owner.",
+        description="Keeps a watchlist, other lists and playback positions the same on every device their owner has.",
         epilog="The default command is serve. 'syncd COMMAND --help' shows the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"syncd {__version__}")

@@ -30,7 +30,7 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
-from transport.apidocs.schemas import schemas_of
+from transport.apidocs.schemas import ABOUT, schemas_of
 from transport.http.events import MEDIA_TYPE, Closing
 from transport.http.streams import STREAM
 from transport.websocket.handshake import PATH, SUBPROTOCOL
@@ -161,7 +161,7 @@ def asyncapi_document(version: str, path_prefix: str = "", content_ids: ContentI
         "info": {
             "title": "syncd",
             "version": version,
-            "description": "Keeps a watchlist the same on every device its owner has.",
+            "description": ABOUT,
             "license": {"name": "Apache-2.0"},
         },
         "defaultContentType": "application/json",

@@ -36,7 +36,7 @@ from transport.apidocs.openapi_progress import (
     progress_listed,
     write_progress,
 )
-from transport.apidocs.schemas import schemas_of
+from transport.apidocs.schemas import ABOUT, schemas_of
 from transport.http.answers import (
     BulkResponse,
     Health,
@@ -124,7 +124,7 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
         "info": {
             "title": "syncd",
             "version": version,
-            "description": "Keeps a watchlist the same on every device its owner has.",
+            "description": ABOUT,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [

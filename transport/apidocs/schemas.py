@@ -1,4 +1,4 @@
-"""The schemas of types, as both documents have them."""
+"""What both documents have: a word on the service, and the schemas of types."""
 
 from collections.abc import Iterable
 from typing import Any, Final
@@ -10,6 +10,8 @@ from actors.messages.names import Name
 
 _CONTENT_ID: Final = msgspec.json.schema(ContentId)
 _OF_KIND: Final[dict[ContentIdKind, Any]] = {"uuid": _CONTENT_ID, "text": msgspec.json.schema(Name)}
+
+ABOUT: Final = "Keeps a watchlist, other lists and playback positions the same on every device their owner has."
 
 
 def schemas_of(types: Iterable[type], content_ids: ContentIds) -> dict[str, Any]:
