@@ -8,7 +8,7 @@
 
 import { type Change, type Stored, UserState } from "../data/user_state.js";
 import { InTurn } from "./in_turn.js";
-import type { Store } from "./store.js";
+import { DeletedError, type Store } from "./store.js";
 
 /** What there may be of a name; an empty text is none. */
 type Text = string | null | undefined;
@@ -84,7 +84,7 @@ export class AsyncStorageStore implements Store {
     const sequence = this.#sequences.get(userId);
     if (sequence === undefined) throw new Error("nobody has claimed this user's state");
     if (sequence !== null && (await this.#storage.getItem(this.#key(userId))) !== JSON.stringify(sequence.pointer))
-      throw new Error("the app has deleted what was kept of this user");
+      throw new DeletedError();
     const state = sequence?.state ?? UserState.empty("");
     for (const change of changes) state.apply(change);
     if (

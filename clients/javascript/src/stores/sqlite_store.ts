@@ -3,7 +3,7 @@
 import type { ConfirmedItem, PendingWrite } from "../data/stored.js";
 import type { Change, Head, Stored } from "../data/user_state.js";
 import { InTurn } from "./in_turn.js";
-import type { Store } from "./store.js";
+import { DeletedError, type Store } from "./store.js";
 
 type Value = string | number;
 type Row = Readonly<Record<string, unknown>>;
@@ -81,8 +81,7 @@ export class SqliteStore implements Store {
   /** Runs of rows to be put are put together. */
   async #write(userId: string, changes: readonly Change[]): Promise<void> {
     const [before] = await this.#load<Head>(userId, HEAD);
-    if (before === undefined && this.#kept.has(userId))
-      throw new Error("the app has deleted what was kept of this user");
+    if (before === undefined && this.#kept.has(userId)) throw new DeletedError();
     this.#kept.add(userId);
     const head: Partial<Head> = { ...before };
     for (const change of changes) if ("set" in change) Object.assign(head, change.set);

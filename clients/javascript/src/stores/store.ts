@@ -16,6 +16,13 @@ export class ErasedError extends Error {
   }
 }
 
+/** The app has deleted what was kept of the user, without a word to the store. */
+export class DeletedError extends Error {
+  constructor() {
+    super("the app has deleted what was kept of this user");
+  }
+}
+
 /**
  * Calls take effect in the order they were made, also before an earlier one's promise is fulfilled.
  *
