@@ -30,6 +30,7 @@ from actors.messages.device import (
 from actors.messages.journal import Status
 from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
+from transport.apidocs.examples import CONTENT_ID, EPOCH, STAMP
 from transport.apidocs.schemas import ABOUT, schemas_of
 from transport.http.events import MEDIA_TYPE, Closing
 from transport.http.streams import STREAM
@@ -56,24 +57,21 @@ _REPLIES: Final[dict[type, tuple[type, ...]]] = {
 STREAMED: Final = (*(kind for kind in TO_DEVICE if kind not in {Ack, DeviceAck, Error, Authenticated, Pong}), Closing)
 """What a stream tells: all but answers to what its device cannot send, and in an event of its own how it ends."""
 
-_CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-_EPOCH: Final = "9f86d081"
-_STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
-_TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": _STAMP}
-_PLAYED: Final = {"state": "paused", "watched": False, "timestamp": _STAMP, "device_id": "tv"}
+_TAGGED: Final = {"unique_tag": "syncd:7", "timestamp": STAMP}
+_PLAYED: Final = {"state": "paused", "watched": False, "timestamp": STAMP, "device_id": "tv"}
 _DEVICE: Final = {"device_name": "Living room", "device_type": "tv", "platform": "webos"}
 _EXAMPLES: Final[dict[str, Json]] = {
-    "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": _CONTENT_ID, "id": "w1"},
+    "WatchlistWrite": {"type": "watchlist_update", "operation": "add", "content_id": CONTENT_ID, "id": "w1"},
     "ListWrite": {
-        "type": "list_update", "list": "kids", "operation": "add", "content_id": _CONTENT_ID, "position": "a0",
+        "type": "list_update", "list": "kids", "operation": "add", "content_id": CONTENT_ID, "position": "a0",
         "data": {"note": "with subtitles"}, "id": "w3",
     },
     "ProgressWrite": {
-        "type": "progress_update", "content_id": _CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400,
+        "type": "progress_update", "content_id": CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400,
         "state": "paused", "id": "w4",
     },
     "DeviceEdit": {
-        "type": "device_update", "device_id": "tv", "device_name": "Bedroom", "timestamp": _STAMP, "id": "w5",
+        "type": "device_update", "device_id": "tv", "device_name": "Bedroom", "timestamp": STAMP, "id": "w5",
     },
     "Authenticate": {"type": "authenticate", "token": "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl", "id": "t1"},
     "DeviceHeartbeat": {
@@ -87,22 +85,22 @@ _EXAMPLES: Final[dict[str, Json]] = {
     "Ping": {"type": "ping"},
     "Pong": {"type": "pong"},
     "WatchlistUpdate": {
-        "type": "watchlist_update", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
+        "type": "watchlist_update", "content_id": CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
         "device_id": "phone",
     },
     "ListUpdate": {
-        "type": "list_update", "list": "kids", "content_id": _CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
+        "type": "list_update", "list": "kids", "content_id": CONTENT_ID, "action": "add", "revision": 7, **_TAGGED,
         "device_id": "phone", "data": {"note": "with subtitles"}, "position": "a0",
     },
     "ProgressUpdate": {
-        "type": "progress_update", "content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
+        "type": "progress_update", "content_id": CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
         **_PLAYED, "revision": 120,
     },
     "DeviceUpdate": {
-        "type": "device_update", "device_id": "tv", "action": "update", **_DEVICE, "revision": 5, "timestamp": _STAMP,
+        "type": "device_update", "device_id": "tv", "action": "update", **_DEVICE, "revision": 5, "timestamp": STAMP,
     },
     "Catalogue": {"type": "lists", "lists": [{"list": "kids", "name": "For the kids"}]},
-    "DeviceCommand": {"type": "device_command", "command": f"handoff:{_CONTENT_ID}", "target_device": "tv"},
+    "DeviceCommand": {"type": "device_command", "command": f"handoff:{CONTENT_ID}", "target_device": "tv"},
     "Notice": {"type": "notice", "message": "Back in five minutes.", "level": "info"},
     "Ack": {"type": "ack", "id": "w1", "status": "added", "revision": 7, **_TAGGED},
     "DeviceAck": {"type": "ack", "id": "c1", "status": "sent"},
@@ -111,39 +109,39 @@ _EXAMPLES: Final[dict[str, Json]] = {
         "message": "it is not in the watchlist",
     },
     "Authenticated": {"type": "authenticated", "id": "t1", "expires_at": 1764086400},
-    "Resumed": {"type": "resumed", "recovered": True, "revision": 9, "epoch": _EPOCH},
+    "Resumed": {"type": "resumed", "recovered": True, "revision": 9, "epoch": EPOCH},
     "WatchlistSnapshot": {
-        "type": "watchlist_snapshot", "revision": 9, "epoch": _EPOCH,
-        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
+        "type": "watchlist_snapshot", "revision": 9, "epoch": EPOCH,
+        "items": [{"content_id": CONTENT_ID, **_TAGGED, "device_id": "tv"}],
     },
     "WatchlistSnapshotPiece": {
-        "type": "watchlist_snapshot_piece", "revision": 9, "epoch": _EPOCH, "start": True,
-        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv"}],
-        "next": f"{_EPOCH}.9.115605504000000000.7",
+        "type": "watchlist_snapshot_piece", "revision": 9, "epoch": EPOCH, "start": True,
+        "items": [{"content_id": CONTENT_ID, **_TAGGED, "device_id": "tv"}],
+        "next": f"{EPOCH}.9.115605504000000000.7",
     },
     "ListSnapshot": {
-        "type": "list_snapshot", "list": "kids", "revision": 9, "epoch": _EPOCH,
-        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
+        "type": "list_snapshot", "list": "kids", "revision": 9, "epoch": EPOCH,
+        "items": [{"content_id": CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
     },
     "ListSnapshotPiece": {
-        "type": "list_snapshot_piece", "list": "kids", "revision": 9, "epoch": _EPOCH, "start": True,
-        "items": [{"content_id": _CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
+        "type": "list_snapshot_piece", "list": "kids", "revision": 9, "epoch": EPOCH, "start": True,
+        "items": [{"content_id": CONTENT_ID, **_TAGGED, "device_id": "tv", "position": "a0"}],
     },
     "ProgressSnapshot": {
-        "type": "progress_snapshot", "revision": 120, "epoch": _EPOCH,
-        "items": [{"content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
+        "type": "progress_snapshot", "revision": 120, "epoch": EPOCH,
+        "items": [{"content_id": CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
     },
     "ProgressSnapshotPiece": {
-        "type": "progress_snapshot_piece", "revision": 120, "epoch": _EPOCH, "start": True,
-        "items": [{"content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
+        "type": "progress_snapshot_piece", "revision": 120, "epoch": EPOCH, "start": True,
+        "items": [{"content_id": CONTENT_ID, "position": 90.5, "duration": 5400, **_PLAYED}],
     },
     "DevicesSnapshot": {
-        "type": "devices_snapshot", "revision": 5, "epoch": _EPOCH,
-        "items": [{"device_id": "tv", **_DEVICE, "timestamp": _STAMP}],
+        "type": "devices_snapshot", "revision": 5, "epoch": EPOCH,
+        "items": [{"device_id": "tv", **_DEVICE, "timestamp": STAMP}],
     },
     "DevicesSnapshotPiece": {
-        "type": "devices_snapshot_piece", "revision": 5, "epoch": _EPOCH, "start": True,
-        "items": [{"device_id": "tv", **_DEVICE, "timestamp": _STAMP}],
+        "type": "devices_snapshot_piece", "revision": 5, "epoch": EPOCH, "start": True,
+        "items": [{"device_id": "tv", **_DEVICE, "timestamp": STAMP}],
     },
     "Goodbye": {"type": "goodbye", "reconnect_in_ms": 1500},
     "Closing": {"code": 1001, "reason": "the service is restarting"},

@@ -8,13 +8,13 @@ from typing import Final
 from actors.messages.change import Change
 from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.sync import WatchlistUpdate
+from transport.apidocs.examples import CONTENT_ID, EPOCH, STAMP
 from transport.apidocs.openapi_admin import ADMIN_TYPES, admin_paths
 from transport.apidocs.openapi_devices import DEVICE_TYPES, device_paths
 from transport.apidocs.openapi_lists import LIST_ID, LIST_TYPES, delete_list, put_list, read_lists
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
     ANY_REQUEST,
-    EPOCH,
     ETAG,
     TRACEPARENT,
     Json,
@@ -74,17 +74,15 @@ _TYPES: Final = (
     *PROGRESS_TYPES, *ADMIN_TYPES,
 )  # fmt: skip
 
-_CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-_STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
-_WRITE: Final = {"operation": "add", "content_id": _CONTENT_ID}
+_WRITE: Final = {"operation": "add", "content_id": CONTENT_ID}
 _WRITTEN: Final = {
-    "success": True, "operation": "add", "content_id": _CONTENT_ID, "status": "added", "unique_tag": "syncd:7",
-    "timestamp": _STAMP, "revision": 7,
+    "success": True, "operation": "add", "content_id": CONTENT_ID, "status": "added", "unique_tag": "syncd:7",
+    "timestamp": STAMP, "revision": 7,
 }  # fmt: skip
-_ITEM: Final = {"content_id": _CONTENT_ID, "added_at": "2026-11-24T12:00:00.000+00:00", "device_id": "tv"}
+_ITEM: Final = {"content_id": CONTENT_ID, "added_at": "2026-11-24T12:00:00.000+00:00", "device_id": "tv"}
 _UPDATE: Final = {
-    "type": "watchlist_update", "content_id": _CONTENT_ID, "action": "add", "revision": 9, "unique_tag": "syncd:9",
-    "timestamp": _STAMP, "device_id": "tv",
+    "type": "watchlist_update", "content_id": CONTENT_ID, "action": "add", "revision": 9, "unique_tag": "syncd:9",
+    "timestamp": STAMP, "device_id": "tv",
 }  # fmt: skip
 _REVISION: Final = {"type": "string", "pattern": REVISION_PATTERN}
 _SINCE: Final = {"type": "array", "items": {"anyOf": [_REVISION, {"type": "string", "pattern": SINCE_PATTERN}]}}

@@ -4,6 +4,7 @@ from typing import Final
 
 from actors.messages.commands import CommandRequest
 from actors.messages.names import MAX_NAME_LENGTH
+from transport.apidocs.examples import CONTENT_ID
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_user, problems
 from transport.http.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 from transport.http.requests import MAX_WRITE_BYTES, DeviceRequest, HandoffRequest
@@ -26,12 +27,11 @@ DEVICE_ID: Final = {
     "schema": {"type": "string", "pattern": r"^[^\u0000-\u001f\u007f-\u009f]+$", "maxLength": MAX_NAME_LENGTH},
     "example": "tv",
 }
-_CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 _DEVICE: Final = {
     "device_id": "tv", "device_type": "tv", "platform": "webos", "is_online": True,
     "last_seen": "2026-11-26T12:00:00.000+00:00", "device_name": "Living room",
 }  # fmt: skip
-_HANDOFF: Final = {"target_device_id": "tv", "content_id": _CONTENT_ID}
+_HANDOFF: Final = {"target_device_id": "tv", "content_id": CONTENT_ID}
 
 
 def device_paths() -> Json:

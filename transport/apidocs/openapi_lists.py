@@ -4,9 +4,9 @@ from typing import Final
 
 from actors.messages.collections import LIST_PATTERN
 from actors.messages.sync import ListUpdate
+from transport.apidocs.examples import EPOCH
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
-    EPOCH,
     ETAG,
     Json,
     answer,

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import msgspec
 
+from transport.apidocs.examples import EPOCH
 from transport.errors import Problem
 from transport.http.requests import MAX_WRITE_BYTES
 from transport.wire.problems import PROBLEM_TYPE, QUOTA_EXCEEDED, problem_body
@@ -63,7 +64,6 @@ TRACEPARENT: Final[Json] = {
     "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 """Of what writes."""
-EPOCH: Final = "9f86d081"
 ETAG: Final = {
     "ETag": {"description": "Of the user's revision; compare it with If-None-Match.", "schema": {"type": "string"}}
 }

@@ -5,9 +5,9 @@ from typing import Final
 from actors.messages.collections import PROGRESS
 from actors.messages.progress import IN_PROGRESS, ProgressChange
 from actors.messages.sync import ProgressUpdate
+from transport.apidocs.examples import CONTENT_ID, EPOCH, STAMP
 from transport.apidocs.openapi_parts import (
     ANY_BODY,
-    EPOCH,
     TRACEPARENT,
     Json,
     answer,
@@ -30,25 +30,23 @@ NEEDS_POSITION: Final[Json] = {
 }
 """What the type of a change does not say."""
 
-_CONTENT_ID: Final = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
-_STAMP: Final = {"physical": 1764000000000, "logical": 0, "node": "a1b2c3d4"}
-_PLAYED: Final = {"content_id": _CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400, "state": "paused"}
+_PLAYED: Final = {"content_id": CONTENT_ID, "position_seconds": 90.5, "duration_seconds": 5400, "state": "paused"}
 _ITEM: Final = _PLAYED | {
     "watched": False, "completion_percent": 1.7, "updated_at": "2026-11-24T12:00:00.000+00:00", "device_id": "tv",
 }  # fmt: skip
 _UPDATE: Final = {
-    "type": "progress_update", "content_id": _CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
-    "state": "paused", "watched": False, "revision": 120, "timestamp": _STAMP, "device_id": "tv",
+    "type": "progress_update", "content_id": CONTENT_ID, "position": 90.5, "duration": 5400, "action": "update",
+    "state": "paused", "watched": False, "revision": 120, "timestamp": STAMP, "device_id": "tv",
 }  # fmt: skip
 _WRITTEN: Final = {
-    "success": True, "content_id": _CONTENT_ID, "status": "updated", "position_seconds": 90.5,
-    "completion_percent": 1.7, "timestamp": _STAMP, "revision": 120, "watched": False,
+    "success": True, "content_id": CONTENT_ID, "status": "updated", "position_seconds": 90.5,
+    "completion_percent": 1.7, "timestamp": STAMP, "revision": 120, "watched": False,
 }  # fmt: skip
 PLAYED: Final = _PLAYED | {"collection": PROGRESS}
 """As an operation of a bulk."""
 PLAYED_RESULT: Final = {
-    "success": True, "operation": "update", "collection": PROGRESS, "content_id": _CONTENT_ID, "status": "updated",
-    "timestamp": _STAMP, "revision": 120,
+    "success": True, "operation": "update", "collection": PROGRESS, "content_id": CONTENT_ID, "status": "updated",
+    "timestamp": STAMP, "revision": 120,
 }  # fmt: skip
 """Its result."""
 
