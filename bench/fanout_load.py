@@ -1,7 +1,7 @@
 """Load for any fan-out server: one user's message must reach each of that user's devices, each its own WebSocket.
 
-    python -m bench.fanout --ws 'ws://127.0.0.1:8083/ws?user={user}' --publish 'http://127.0.0.1:8083/pub?user={user}' \
-        --pid PID --users 100 --devices 3 --messages 10000
+    python -m bench.fanout_load --ws 'ws://127.0.0.1:8083/ws?user={user}' \
+        --publish 'http://127.0.0.1:8083/pub?user={user}' --pid PID --users 100 --devices 3 --messages 10000
 
 ``{user}`` and ``{device}`` are filled in. A publish is an HTTP POST over a kept-alive connection, or with
 ``--publish ws`` a text message over the user's first device. Every delivery is counted and its content checked. Prints

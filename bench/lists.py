@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from bench import servers
-from bench.fanout import CONTENT_ID_START
+from bench.fanout_load import CONTENT_ID_START
 from bench.http_client import post_request, send_all
 from bench.scenario import run
 from bench.servers import BULK, Checkout, Server

@@ -52,7 +52,7 @@ class CpuClock:
 
 
 def cpu_per_delivery_s(report: Mapping[str, float]) -> dict[str, float]:
-    """Return the CPU seconds of a delivery by process, as ``bench.fanout`` reports them."""
+    """Return the CPU seconds of a delivery by process, as ``bench.fanout_load`` reports them."""
     return {name: report[key] / 1e6 for name in PROCESSES if (key := f"{name}_cpu_us_per_delivery") in report}
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from bench.fanout import Load, Report, measure
+from bench.fanout_load import Load, Report, measure
 from bench.scenario import run
 from bench.servers import WATCHLIST, MeasurementFailed, Server, token
 
@@ -25,7 +25,7 @@ def measure_writes(
     rate: float = 0.0,
     tokens: Mapping[str, str] | None = None,
 ) -> Report:
-    """Return what ``bench.fanout`` found at a daemon; ``rate``: writes per second, 0: as fast as they are answered.
+    """Return what ``fanout_load`` found at a daemon; ``rate``: writes per second, 0: as fast as they are answered.
 
     Raises:
         MeasurementFailed: a write was refused, or a device did not get it.

@@ -16,7 +16,7 @@ from uuid import UUID
 import uvloop
 from picows import WSListener, WSTransport, ws_connect
 
-from bench.fanout import TIMEOUT_S, percentile_ms
+from bench.fanout_load import TIMEOUT_S, percentile_ms
 from bench.http_client import HttpConnection, post_request
 from bench.metrics import metric
 from bench.scenario import LOAD_SHARE, Figure, Sample, Scenario, Target, run

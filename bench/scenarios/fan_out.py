@@ -2,7 +2,7 @@
 
 from bench import servers
 from bench.cpu_figures import CpuFigures
-from bench.fanout import Report
+from bench.fanout_load import Report
 from bench.processes import cpu_per_delivery_s
 from bench.programs import NCHAN
 from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target

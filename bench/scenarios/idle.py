@@ -1,7 +1,7 @@
 """What it costs to let devices in and to keep them: thousands of connections on which nothing happens."""
 
 from bench import servers
-from bench.fanout import Load, measure
+from bench.fanout_load import Load, measure
 from bench.programs import NCHAN
 from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target, run
 from bench.servers import Checkout, Server

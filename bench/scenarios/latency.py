@@ -1,7 +1,7 @@
 """How soon a write is on its user's devices, and at what cost, at a rate that leaves the service air."""
 
 from bench import servers
-from bench.fanout import Report
+from bench.fanout_load import Report
 from bench.programs import NCHAN
 from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target
 from bench.servers import Checkout

@@ -10,7 +10,7 @@ import uvloop
 from picows import WSListener, ws_connect
 
 from bench import servers
-from bench.fanout import TIMEOUT_S, percentile_ms
+from bench.fanout_load import TIMEOUT_S, percentile_ms
 from bench.metrics import metric
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.servers import Checkout, MeasurementFailed, Server

@@ -4,7 +4,7 @@ from typing import Final
 
 from bench import servers
 from bench.cpu_figures import CpuFigures
-from bench.fanout import Load, measure
+from bench.fanout_load import Load, measure
 from bench.processes import cpu_per_delivery_s
 from bench.programs import NCHAN
 from bench.scenario import LOAD_SHARE, Figure, Peer, Sample, Scenario, Target, run

@@ -5,7 +5,7 @@ import time
 from typing import Final
 from uuid import UUID
 
-from bench.fanout import percentile_ms
+from bench.fanout_load import percentile_ms
 from bench.http_client import HttpConnection, post_request
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.servers import WATCHLIST, Checkout, MeasurementFailed, Server, token

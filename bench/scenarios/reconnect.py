@@ -16,7 +16,7 @@ import uvloop
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 
 from bench import servers
-from bench.fanout import CONTENT_ID_START, TIMEOUT_S, WATCHLIST_ADD, percentile_ms
+from bench.fanout_load import CONTENT_ID_START, TIMEOUT_S, WATCHLIST_ADD, percentile_ms
 from bench.http_client import post_request, send_all
 from bench.scenario import LOAD_SHARE, Figure, Sample, Scenario, Target, run
 from bench.servers import Checkout, MeasurementFailed, Server

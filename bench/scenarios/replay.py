@@ -7,7 +7,7 @@ from picows import WSListener, WSTransport, ws_connect
 
 from bench import servers
 from bench.cpu_figures import CpuFigures
-from bench.fanout import TIMEOUT_S
+from bench.fanout_load import TIMEOUT_S
 from bench.processes import CpuClock
 from bench.scenario import Figure, Sample, Scenario, Target, run
 from bench.scenarios.reconnect import BEHIND, ReturningDevice, write_what_is_missed

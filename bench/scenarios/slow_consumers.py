@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from uuid import uuid4
 
 from bench import servers
-from bench.fanout import Report
+from bench.fanout_load import Report
 from bench.metrics import metric
 from bench.scenario import LOAD_SHARE, Figure, Sample, Scenario, Target
 from bench.servers import BULK, Checkout, MeasurementFailed, Server

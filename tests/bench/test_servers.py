@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.fanout import Load, measure, message
+from bench.fanout_load import Load, measure, message
 from bench.processes import CpuClock, memory_of, store_processes
 from bench.programs import NCHAN, Program
 from bench.scenario import run
