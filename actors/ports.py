@@ -128,18 +128,18 @@ class JournalStore(Protocol):
         """
         ...
 
-    def heads(self, user_ids: Sequence[str]) -> list[Head]:
-        """Return where each user stands, same order. Raises: StoreUnavailable."""
+    def heads(self, lines: Sequence[str]) -> list[Head]:
+        """Return where each line stands, same order. Raises: StoreUnavailable."""
         ...
 
     def page(
-        self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None
+        self, line: str, limit: int, after: Bookmark | None, state: str | None = None
     ) -> Page | RegisterPage | PageExpired:
         """Return what ``ReadPage`` asks for, or why not. Raises: StoreUnavailable."""
         ...
 
     def changes(
-        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+        self, line: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
     ) -> Changes | ChangesExpired:
         """Return what ``ReadChanges`` asks for, or why not. Raises: StoreUnavailable."""
         ...

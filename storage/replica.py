@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 class ReplicaReads:
     """Reads a user's lists and changes from the replica when it stands where the database does, else from the database.
 
-    The database itself is asked for one row: where the user stands. So a read sees every write that was answered before
+    The database itself is asked for one row: where the line stands. So a read sees every write that was answered before
     it, on whatever node, however far behind the replica is; a replica that fails costs nothing but its help.
 
     Args:

@@ -29,20 +29,20 @@ class FakeStore:
         self.batches.append([operation.device_id for operation in operations])
         return [Outcome(status=Status.ADDED, reason=operation.device_id) for operation in operations]
 
-    def heads(self, user_ids: Sequence[str]) -> list[Head]:
+    def heads(self, lines: Sequence[str]) -> list[Head]:
         self.fault(())
         revision = sum(map(len, self.batches))
-        return [Head(line=user_id, revision=revision, clock=CLOCK) for user_id in user_ids]
+        return [Head(line=line, revision=revision, clock=CLOCK) for line in lines]
 
-    def page(self, user_id: str, limit: int, after: Bookmark | None, state: str | None = None) -> Page | PageExpired:
+    def page(self, line: str, limit: int, after: Bookmark | None, state: str | None = None) -> Page | PageExpired:
         self.fault(())
-        return Page(line=user_id, epoch="e", revision=sum(map(len, self.batches)), items=())
+        return Page(line=line, epoch="e", revision=sum(map(len, self.batches)), items=())
 
     def changes(
-        self, user_id: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
+        self, line: str, revision: int, limit: int, epoch: str | None, *, prefers_list: bool = False
     ) -> Changes:
         self.fault(())
-        return Changes(line=user_id, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
+        return Changes(line=line, epoch=epoch or "e", revision=revision, head=revision + limit, updates=())
 
     def check(self) -> None:
         self.fault(())

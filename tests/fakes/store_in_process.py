@@ -82,8 +82,8 @@ class StoreInProcess:
                 return lambda: BatchCommitted(tuple(store.commit(operations)), seconds=1.0)
             case CheckWriting():
                 return lambda: _checked(store)
-            case FindHeads(lines=user_ids):
-                return lambda: HeadsFound(tuple(store.heads(user_ids)))
+            case FindHeads(lines=lines):
+                return lambda: HeadsFound(tuple(store.heads(lines)))
             case FindPage(line=user_id, limit=limit, after=after, state=state):
                 return lambda: store.page(user_id, limit, after, state)
             case FindChanges(line=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
