@@ -107,7 +107,7 @@ class AnswerKeeping:
         self._kept += len(new)
 
     def keep_dropped(self, transaction: Transaction, line: str, dropped: range, now_ms: int) -> None:
-        """Keep the answers in the revisions of the user's history that are about to be ``dropped``.
+        """Keep the answers in the revisions of the line's history that are about to be ``dropped``.
 
         Cost: O(operations dropped).
         """

@@ -1,7 +1,7 @@
 """The journal's write transaction: lock, load, apply, write; a few statements, however many operations.
 
-The users' head rows are locked first, in one order, and for the whole transaction. So one transaction at a
-time writes a user's journal, on whatever node: revisions have no gaps, and they ascend in the order of commits.
+The lines' head rows are locked first, in one order, and for the whole transaction. So one transaction at a time writes
+a line, on whatever node: revisions have no gaps, and they ascend in the order of commits.
 """
 
 from collections.abc import Collection, Sequence
@@ -90,7 +90,7 @@ def commit(
     other.
 
     Cost: independent of the size of a list and its history, with one exception: what is bounded is counted once if a
-    release that does not count has written the user's journal.
+    release that does not count has written the line.
     """
     created = create_lines(transaction, batch, bounds) if create_heads else []
     if created is None:

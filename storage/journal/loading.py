@@ -26,7 +26,7 @@ from storage.schema.tables import answers as given_answers
 from storage.schema.tables import contexts, entries, heads, operations
 
 LOOKED_THROUGH: Final = 1_000
-"""A user's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
+"""A line's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
 asked for. It takes a fraction of what the write takes."""
 
 _SMALL: Final = (1, 2, 4, 8, 16)

@@ -39,7 +39,7 @@ _FORGET = Statement(
 
 
 def counted(transaction: Transaction, line: str, head: JournalHead) -> JournalHead:
-    """Return the user's ``head`` with what is bounded.
+    """Return the line's ``head`` with what is bounded.
 
     Cost: O(live tags + replicas) if a release that does not count has written the journal; none otherwise.
     """
@@ -50,7 +50,7 @@ def counted(transaction: Transaction, line: str, head: JournalHead) -> JournalHe
 
 
 def unused_replicas(transaction: Transaction, line: str, count: int, known: Collection[str], now_ms: int) -> list[str]:
-    """Return up to ``count`` replicas of the user, none of ``known``, that were not used for long; the oldest first.
+    """Return up to ``count`` replicas of the line, none of ``known``, that were not used for long; the oldest first.
 
     Cost: O(count + known).
     """
@@ -61,5 +61,5 @@ def unused_replicas(transaction: Transaction, line: str, count: int, known: Coll
 
 
 def forget_replicas(transaction: Transaction, replicas: Sequence[tuple[str, str]]) -> None:
-    """Delete what was seen of ``replicas``, each with its user."""
+    """Delete what was seen of ``replicas``, each with its line."""
     transaction.execute_many(_FORGET, replicas)

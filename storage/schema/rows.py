@@ -170,7 +170,7 @@ def recorded_answer_of(row: Row) -> Answer:
 
 
 def answer_row(line: str, operation_id: str, answer: Answer, now_ms: int) -> Row:
-    """Return the row of ``answers`` for an answer to the user's ``operation_id``, given at ``now_ms``."""
+    """Return the row of ``answers`` for an answer to an ``operation_id``, given at ``now_ms``."""
     outcome, update = answer.outcome, answer.outcome.update
     return (
         line,
@@ -207,7 +207,7 @@ def answer_of(row: Row) -> Answer:
 
 
 def live_row(line: str, live: LiveTag) -> Row:
-    """Return the row of ``entries`` for a live tag of the user."""
+    """Return the row of ``entries`` for a live tag of the line."""
     timestamp = live.timestamp
     return (
         line,
@@ -268,7 +268,7 @@ def age_of(item: Item) -> tuple[int, int]:
 
 
 def head_row(line: str, head: JournalHead) -> Row:
-    """Return the row of ``heads`` for the user's head."""
+    """Return the row of ``heads`` for the line's head."""
     return (
         line,
         head.revision,

@@ -84,12 +84,12 @@ class StoreInProcess:
                 return lambda: _checked(store)
             case FindHeads(lines=lines):
                 return lambda: HeadsFound(tuple(store.heads(lines)))
-            case FindPage(line=user_id, limit=limit, after=after, state=state):
-                return lambda: store.page(user_id, limit, after, state)
-            case FindChanges(line=user_id, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
-                return lambda: store.changes(user_id, revision, limit, epoch, prefers_list=prefers_list)
-            case FindSnapshotPage(line=user_id, limit=limit, after=after):
-                return lambda: _snapshot_page(store.page(user_id, limit, after))
+            case FindPage(line=line, limit=limit, after=after, state=state):
+                return lambda: store.page(line, limit, after, state)
+            case FindChanges(line=line, revision=revision, limit=limit, epoch=epoch, prefers_list=prefers_list):
+                return lambda: store.changes(line, revision, limit, epoch, prefers_list=prefers_list)
+            case FindSnapshotPage(line=line, limit=limit, after=after):
+                return lambda: _snapshot_page(store.page(line, limit, after))
             case NotePresence():  # nobody asks such a store who is online
                 return lambda: PresenceNoted(is_lease_kept=True, has_more=False)
             case EndPresence():
