@@ -54,9 +54,12 @@ class HttpRequest(RequestHead):
 
     @property
     def last_segment(self) -> str:
-        """What follows the last slash of the path; a slash that is escaped is part of it."""
+        """What follows the last slash of the path; a slash that is escaped is part of it.
+
+        Bytes that are no UTF-8 are lone surrogates, which nothing is called: replaced, they would name another thing.
+        """
         path: bytes = self._scope["raw_path"]
-        return unquote(path.rpartition(b"/")[2])
+        return unquote(path.rpartition(b"/")[2], errors="surrogateescape")
 
     @property
     def query(self) -> bytes:

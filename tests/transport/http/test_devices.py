@@ -126,6 +126,8 @@ async def test_a_device_that_was_forgotten_meanwhile_is_not_there() -> None:
         ("tv", {"device_name": "a\nb"}),
         ("tv", {"capabilities": {"all": "x" * 1024}}),
         ("x" * 129, {"device_name": "TV"}),
+        ("%FF", {"device_name": "TV"}),
+        ("tv%C3", {"device_name": "TV"}),
     ],
 )
 async def test_what_no_device_is_called_or_says_is_refused(path: str, body: Any) -> None:
