@@ -33,6 +33,8 @@ class Carrier(Protocol):
     """Of it the answer reads ``write_paused``: the peer is congested."""
     connections: set[Any]
     """All of the server's."""
+    pipeline: Any
+    """Requests that wait for the end of this one's answer."""
 
     def carry(self, carried: Carried) -> None:
         """Tell ``carried``, and leave to it whether the peer reads."""

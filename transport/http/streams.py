@@ -1,5 +1,6 @@
 """The route for devices whose network refuses WebSockets: the same messages as server-sent events."""
 
+from http import HTTPStatus
 from typing import Final
 
 from starlette.responses import Response
@@ -7,6 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from actors.metrics import StreamMetrics
 from transport.connection.device_connection import DeviceDeps
+from transport.errors import Problem
 from transport.http.app import HttpRequest, Routes
 from transport.http.carrying import Carrier
 from transport.http.device_requests import judged
@@ -33,6 +35,9 @@ def stream_routes(deps: DeviceDeps, metrics: StreamMetrics) -> Routes:
         if request.method == "HEAD":
             return _Head()
         carrier = request.carrier
+        if carrier.pipeline:  # they came before anybody could know that this answer does not end
+            detail = "Send no other request on the connection of a stream or a poll before its end."
+            raise Problem(HTTPStatus.BAD_REQUEST, detail, {"Connection": "close"})
         events = EventStream(deps, carrier, poll_s)
         events.begin(claims, resume)
         return _Answer(events, carrier, metrics, "stream" if poll_s is None else "poll")

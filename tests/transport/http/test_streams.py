@@ -333,6 +333,16 @@ async def test_who_sends_a_request_behind_a_stream_loses_it(service: Service) ->
     assert service.metrics.opened["poll"] == 0
 
 
+@pytest.mark.parametrize("query", ["", "?since=0&poll=55"])
+async def test_none_is_opened_for_who_has_sent_a_request_behind_it_already(service: Service, query: str) -> None:
+    async with connected(service.port) as raw:
+        await raw.send(request(query) + request("?since=0&poll=0"))
+        answer = await raw.answer()
+        assert await raw.rest() == b""
+    assert (answer.status, answer.headers["connection"]) == (400, "close")
+    assert not service.metrics.opened.total()
+
+
 async def test_a_client_that_is_gone_when_its_key_is_there_opens_nothing(start: Start) -> None:
     keys = LateKeys(shared_secret(SECRET))
     service = await start(keys=keys)
