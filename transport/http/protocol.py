@@ -17,7 +17,7 @@ from transport.http.hosts import SEVERAL_HOSTS, host_problem
 from transport.http.other_protocols import problem_of
 from transport.http.phases import Phase, PhaseDeadline
 from transport.http.request_head import TRAILERS, Field, RequestHead
-from transport.http.request_limits import MAX_FIELDS, MAX_PIPELINED, RequestLimits
+from transport.http.request_limits import MAX_ESCAPES, MAX_FIELDS, MAX_PIPELINED, RequestLimits
 from transport.http.slow_reader_guard import SlowReaderGuard
 from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.loop.time_sliced_queue import Storm, time_sliced_queue
@@ -212,6 +212,9 @@ class HttpProtocol(CarryingProtocol):
         # What came in one small read needs no sum.
         if self._read_bytes > self._limits.head_bytes and self._head_size() > self._limits.head_bytes:
             self._problem = self._head_too_large()
+            raise _Refused
+        if len(self.url) > MAX_ESCAPES and self.url.count(b"%") > MAX_ESCAPES:
+            self._problem = Problem(HTTPStatus.BAD_REQUEST, f"The URL has more than {MAX_ESCAPES} escaped characters.")
             raise _Refused
         if len(self.pipeline) >= MAX_PIPELINED or self._carried is not None:  # which may go on for hours
             self._problem = Problem(HTTPStatus.BAD_REQUEST, "Wait for answers before sending more requests.")

@@ -13,7 +13,7 @@ from tests.timeouts import TIMEOUT_S
 from tests.transport.http.raw_client import streams
 from transport.http import protocol as http_protocol
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import MAX_FIELDS, RequestLimits
+from transport.http.request_limits import MAX_ESCAPES, MAX_FIELDS, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 
@@ -194,6 +194,17 @@ async def test_whitespace_around_a_headers_value_is_no_part_of_it(serve: Serve) 
         writer.write(b"GET / HTTP/1.1\r\nHost: h \t\r\nX-Words:\t two words \r\nX-None: \t \r\n\r\n")
         assert await answer(reader) == b"!"
     assert seen == {b"host": b"h", b"x-words": b"two words", b"x-none": b""}
+
+
+@pytest.mark.parametrize("path", [b"/%b", b"/?a=%b"])
+async def test_a_url_with_more_escapes_than_anybody_needs_is_refused(serve: Serve, path: bytes) -> None:
+    async with streams(await serve(app=early_app)) as (reader, writer):
+        writer.write(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % (path % (b"%41" * MAX_ESCAPES)))
+        assert await answer(reader) == b"!"
+        writer.write(b"GET %b HTTP/1.1\r\nHost: h\r\n\r\n" % (path % (b"%" * (MAX_ESCAPES + 1))))
+        problem = await refusal(reader)
+    assert problem["status"] == 400
+    assert str(MAX_ESCAPES) in problem["detail"]
 
 
 async def reading_app(scope: Any, receive: Any, send: Any) -> None:
