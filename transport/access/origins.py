@@ -54,7 +54,7 @@ class AllowedOrigins:
 
     def admits(self, origin: str) -> bool:
         """Return whether pages of ``origin``, as a browser sends it, may connect."""
-        canonical = canonical_origin(origin[:_MAX_LENGTH])
+        canonical = _sent(origin)
         return canonical is not None and self._has(canonical)
 
     def check(self, origins: Sequence[str], hosts: Sequence[str], scheme: str | None = None) -> None:
@@ -68,7 +68,7 @@ class AllowedOrigins:
         Raises:
             Problem: 403.
         """
-        origin = canonical_origin(origins[0][:_MAX_LENGTH]) if len(origins) == 1 else None
+        origin = _sent(origins[0]) if len(origins) == 1 else None
         if origin is None or not (self._has(origin) or _is_own(origin, hosts, scheme)):
             self.note_refused(", ".join(origins), ", ".join(hosts))
             raise Problem(HTTPStatus.FORBIDDEN, "Pages of this origin may not connect; see --allowed-origins.")
@@ -77,10 +77,20 @@ class AllowedOrigins:
         """Count and log the refusal of a page."""
         self._metrics.origins_refused += 1
         text = "a page of %s was refused at %s: if it may connect, add its origin to --allowed-origins"
-        logger.warning(text, origin[:_SHOWN], host[:_SHOWN])
+        logger.warning(text, _shown(origin), _shown(host))
 
     def _has(self, canonical: str) -> bool:
         return canonical in self._origins or (self._are_local_allowed and _LOCAL.fullmatch(canonical) is not None)
+
+
+def _sent(origin: str) -> str | None:
+    """Return what a browser has sent as ``canonical_origin`` does: in ASCII, other names take 1.6 ms to convert."""
+    return canonical_origin(origin[:_MAX_LENGTH]) if origin.isascii() else None
+
+
+def _shown(header: str) -> str:
+    """Return the beginning of a header for the log: a terminal would obey some of what is not ASCII."""
+    return ascii(header[:_SHOWN])[1:-1]
 
 
 @lru_cache(maxsize=256)

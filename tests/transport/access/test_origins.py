@@ -58,6 +58,17 @@ def test_pages_that_are_not_allowed_may_not_connect(origin: str) -> None:
     assert refused.value.status == 403
 
 
+def test_what_is_not_ascii_was_sent_by_no_browser_and_no_terminal_is_shown_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    allowed = AllowedOrigins(["https://b\u00fccher.example"])
+    assert allowed.admits("https://xn--bcher-kva.example")
+    assert not allowed.admits("https://b\u00fccher.example")
+    with pytest.raises(Problem):
+        allowed.check(["https://\u009b31m.example"], ["sync.example"])
+    assert "a page of https://\\x9b31m.example was refused at sync.example" in caplog.text
+
+
 @pytest.mark.parametrize(
     ("origin", "host", "scheme"),
     [
