@@ -23,6 +23,9 @@ from transport.wire.query import ResumeQuery, resume_query
 PATH: Final = "/ws"
 SUBPROTOCOL: Final = "syncd.v1"
 
+MAX_LISTED: Final = 64
+"""Elements of a list in the request: 30 KiB of them took 13 ms, before anybody had shown a token."""
+_LISTS: Final = ("Connection", "Sec-WebSocket-Protocol")
 
 _RULES: Final = ServerProtocol(logger=rfc6455_logger)
 """Judges every request. It keeps nothing of one that matters to the next: extensions are not offered."""
@@ -47,6 +50,9 @@ def opening_request(method: bytes, target: bytes, headers: Iterable[tuple[bytes,
         request = Request(target.decode("latin-1"), fields, method.decode("latin-1"))
         if "Transfer-Encoding" in fields or fields.get_all("Content-Length") not in ([], ["0"]):
             raise Problem(HTTPStatus.BAD_REQUEST, "A request that opens a WebSocket has no body.")
+        for name in _LISTS:
+            if sum(1 + value.count(",") for value in fields.get_all(name)) > MAX_LISTED:
+                raise Problem(HTTPStatus.BAD_REQUEST, f"{name}: must list at most {MAX_LISTED} things.")
         accept, _, _ = _RULES.process_request(request)
     except InvalidHandshake as error:
         raise _problem(error, fields) from None

@@ -27,7 +27,7 @@ from transport.access.signing_keys import shared_secret
 from transport.connection.device_connection import DeviceDeps
 from transport.errors import Problem
 from transport.websocket.device_protocol import DeviceProtocol
-from transport.websocket.handshake import connect_request
+from transport.websocket.handshake import MAX_LISTED, connect_request
 
 SECRET = "a secret of more than thirty-two bytes"
 TOKEN = mint(SECRET, "ann", "tv", 36_000)
@@ -121,12 +121,18 @@ REFUSED: list[tuple[dict[str, str], int, str]] = [
     ({"target": "/ws?since=1&snapshot=whole"}, 400, "snapshot: "),
     ({"target": "/ws?snapshot_cursor=e.1.1.1&snapshot_cursor=e.1.1.1"}, 400, "snapshot_cursor: "),
     ({"target": "/ws?" + "a=1&" * 129}, 400, "parameters"),
+    ({"Connection": "Upgrade" + ",a" * MAX_LISTED}, 400, "Connection: must list at most 64"),
+    ({"Sec_WebSocket_Protocol": "syncd.v1" + "," * MAX_LISTED}, 400, "Sec-WebSocket-Protocol: must list at most 64"),
 ]
 
 
 async def test_headers_that_http_takes_are_taken(port: int) -> None:
     many = {f"X-Trace-{number}": "0" for number in range(200)}
-    status, _, _ = await answer(port, Cookie="c" * 12_000, **many)
+    listed = {
+        "Connection": "Upgrade" + ",a" * (MAX_LISTED - 1),
+        "Sec_WebSocket_Protocol": "a" + ",a" * (MAX_LISTED - 1),
+    }
+    status, _, _ = await answer(port, Cookie="c" * 12_000, **listed, **many)
     assert status == 101
 
 
