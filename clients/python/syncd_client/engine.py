@@ -133,11 +133,11 @@ class Engine:
 
     async def close(self) -> None:
         """Disconnect and release everything. Idempotent."""
-        self.put(Core.disconnect)
-        self._flush()
-        self._drop_link()
-        self._stop_timer(Timer.REPORT)  # which goes on while the client is offline
         try:
+            self.put(Core.disconnect)
+            self._flush()
+            self._drop_link()
+            self._stop_timer(Timer.REPORT)  # which goes on while the client is offline
             while self._dropped:
                 await self._dropped.pop().wait_closed()
         finally:  # also for who waits no longer
@@ -181,8 +181,8 @@ class Engine:
         """Store what is to be stored, then do the rest; a listener may call the client meanwhile."""
         if self._is_performing:
             return
-        self._is_performing = True
         try:
+            self._is_performing = True
             while self._store.is_dirty or self._kept or self._outputs:
                 self._commit()
                 if self._outputs:
@@ -199,7 +199,8 @@ class Engine:
             if self._store.error is not None:
                 self._store_failed(self._store.error)
         if self._kept is not None:
-            self._kept.set_result(self.storage)
+            if not self._kept.done():  # else it was interrupted here
+                self._kept.set_result(self.storage)
             self._kept = None
 
     # The store

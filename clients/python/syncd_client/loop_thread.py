@@ -57,6 +57,8 @@ class LoopThread:
         self._is_stopped = False
         """Whether nothing may be put on the loop any more: it would never run."""
         self._is_leaving = False
+        self._waiting: set[SimpleQueue[Any]] = set()
+        """By what each caller of ``run`` gets its answer, or ``None`` if the loop has ended without one."""
         self._thread = threading.Thread(target=self._serve, name="syncd-client", daemon=True)
         self._thread.start()
 
@@ -80,20 +82,32 @@ class LoopThread:
             TimeoutError: after ``timeout_s``.
             RuntimeError: the loop was stopped before, or runs in another process.
         """
-        done = SimpleQueue[asyncio.Task[T]]()
+        done = SimpleQueue[asyncio.Task[T] | None]()
+        self._waiting.add(done)
+        try:
+            task = self._answer(coroutine, done, timeout_s)
+        finally:
+            self._waiting.discard(done)
+        if task is None:
+            coroutine.close()
+            raise RuntimeError("the client was closed meanwhile")
+        try:
+            return task.result()
+        except asyncio.CancelledError:
+            raise RuntimeError("the client was closed meanwhile") from None
+
+    def _answer(
+        self, coroutine: Coroutine[Any, Any, T], done: SimpleQueue[asyncio.Task[T] | None], timeout_s: float | None
+    ) -> asyncio.Task[T] | None:
         cancel = self._start(coroutine, done.put)
         try:
-            task = done.get(timeout=None if timeout_s is None else max(timeout_s, 0))
+            return done.get(timeout=None if timeout_s is None else max(timeout_s, 0))
         except BaseException as error:
             with suppress(RuntimeError):  # the loop is closed: all that ran on it was cancelled
                 self._loop.call_soon_threadsafe(cancel)
             if isinstance(error, Empty):
                 raise TimeoutError from None
             raise
-        try:
-            return task.result()
-        except asyncio.CancelledError:
-            raise RuntimeError("the client was closed meanwhile") from None
 
     def _start(
         self, coroutine: Coroutine[Any, Any, T], on_done: Callable[[asyncio.Task[T]], None]
@@ -110,7 +124,8 @@ class LoopThread:
             tasks[0].add_done_callback(on_done)
 
         def cancel() -> None:
-            tasks[0].cancel()
+            for task in tasks:
+                task.cancel()
 
         if self.is_of_parent:
             coroutine.close()
@@ -151,10 +166,19 @@ class LoopThread:
             self._is_leaving = True
             self._is_stopped = True  # without the lock: a handler of signals may wait for this thread and have it
             try:
-                self._loop.run_until_complete(self._on_exit())
+                self._run_last()
             finally:
                 self._end_tasks()
                 self._loop.close()
+                for done in tuple(self._waiting):  # what SystemExit has struck while it was begun answers nobody
+                    done.put(None)
+
+    def _run_last(self) -> None:
+        ending = self._loop.create_task(self._on_exit())
+        while not ending.done():
+            with suppress(SystemExit):  # another one, or the same of what was struck by it: this goes on
+                self._loop.run_until_complete(ending)
+        ending.result()
 
     def _end_tasks(self) -> None:
         while left := asyncio.all_tasks(self._loop):

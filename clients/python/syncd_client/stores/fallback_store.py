@@ -86,12 +86,15 @@ class FallbackStore:
             self._unsaved[user_id] = changes
 
     def commit(self) -> None:
-        """Write what was saved; it is in memory only if there is an ``error`` after this."""
-        unsaved, self._unsaved = self._unsaved, {}
+        """Write what was saved; it is in memory only if there is an ``error`` after this.
+
+        What Ctrl-C interrupts is written by the next one, once more perhaps, which changes nothing.
+        """
         try:
-            for user_id, changes in unsaved.items():
+            for user_id, changes in tuple(self._unsaved.items()):
                 self._store.save(user_id, changes)
                 self._saved_heads[user_id] = changes.head
+                del self._unsaved[user_id]
         except Exception as error:  # noqa: BLE001 - an app's own store may raise anything
             self._fail(error)
 

@@ -2,8 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from weakref import WeakSet
@@ -66,13 +66,15 @@ class SqliteStore:
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._version = _prepare(database)
-            except sqlite3.Error as error:
+            except BaseException as error:
                 database.close()
                 if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY:
                     raise StoreInUseError(f"another client uses {self._path}") from error
                 raise
             self._database, self._identity = database, _identity(self._path)
             _open_stores.add(self)
+        if self._database.in_transaction:
+            self._database.rollback()  # Ctrl-C has struck where the last one was to end
         return self._database
 
     def _unmoved(self) -> sqlite3.Connection:
@@ -118,8 +120,7 @@ class SqliteStore:
         database = self._unmoved()
         version = max(self._version, _version_for(changes))
         database.execute(f"PRAGMA synchronous = {'FULL' if any(changes.queue.values()) else 'NORMAL'}")
-        database.execute("BEGIN IMMEDIATE")
-        with database:
+        with _transaction(database):
             if version != self._version:
                 database.execute(f"PRAGMA user_version = {version}")
             database.execute(_PUT_HEAD, (user_id, _json(changes.head)))
@@ -133,8 +134,7 @@ class SqliteStore:
         """Delete everything of this user. Cost: an fsync."""
         database = self._unmoved()
         database.execute("PRAGMA synchronous = FULL")
-        database.execute("BEGIN IMMEDIATE")
-        with database:
+        with _transaction(database):
             for table in ("heads", "items", "operations"):
                 database.execute(_DROP_USER.format(table), (user_id,))
 
@@ -172,8 +172,7 @@ class SqliteStore:
         if moved:
             moved |= {key: None for key, item in items.items() if item.key != key}
             database = self._opened()
-            database.execute("BEGIN IMMEDIATE")
-            with database:
+            with _transaction(database):
                 _write(database, "items", user_id, moved.items())
 
     def _values(self, query: str, user_id: str) -> list[str]:
@@ -229,6 +228,14 @@ def _prepare(database: sqlite3.Connection) -> int:
         execute(f"PRAGMA user_version = {_FIRST_VERSION}")
     execute("COMMIT")
     return max(version, _FIRST_VERSION)
+
+
+@contextmanager
+def _transaction(database: sqlite3.Connection) -> Iterator[None]:
+    """Keep all that is done, or nothing."""
+    with database:
+        database.execute("BEGIN IMMEDIATE")
+        yield
 
 
 def _write(database: sqlite3.Connection, table: str, user_id: str, values: Iterable[tuple[str, Struct | None]]) -> None:

@@ -80,7 +80,7 @@ class Link:
     @property
     def _left(self) -> set[asyncio.Task[None]]:
         """What of it runs: nothing that an event loop which has ended has left behind."""
-        return {task for task in self._tasks if not task.get_loop().is_closed()}
+        return {task for task in self._tasks if not task.done() and not task.get_loop().is_closed()}
 
     # What its transport reports to
 
