@@ -19,6 +19,7 @@ from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Input, Line, refused, retry_after_s
 from syncd_client.transport.operations_post import PATH, answers, body_of
 from syncd_client.transport.problem import read_problem
+from syncd_client.transport.proxy import proxy_for_requests
 from syncd_client.transport.server_sent_events import EventReader, EventTooLongError
 
 POLLED: Final = 1000
@@ -60,6 +61,8 @@ class HttpTransport:
                 timeout=None,  # noqa: S113 - the core has timers of its own
                 follow_redirects=False,  # it would carry the token to another place
                 verify=authorities(),  # the system's authorities, as for the WebSocket
+                proxy=proxy_for_requests(self._address),
+                trust_env=False,
             )
         except (httpx.InvalidURL, ImportError, ValueError) as error:  # the proxy in the environment is none
             reason = f"the system's proxy cannot be used: {type(error).__name__}"

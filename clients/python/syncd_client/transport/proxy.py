@@ -1,7 +1,8 @@
 """The proxy that the system's settings name: a mistake in them is told before anything is tried with it."""
 
 import importlib.util
-from urllib.request import getproxies
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from websockets.exceptions import InvalidProxy
 from websockets.proxy import get_proxy, parse_proxy
@@ -25,3 +26,17 @@ def proxy_mistake(address: str) -> str | None:
     if proxy.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
         return f"{name} names a SOCKS proxy, which needs the package python-socks[asyncio]"
     return None
+
+
+def proxy_for_requests(address: str) -> str | None:
+    """Return by which proxy ``address``, ``http://`` or ``https://``, is asked; ``None``: by none.
+
+    What ``https_proxy``, ``http_proxy`` and ``no_proxy`` say, as for the WebSocket. httpx alone would also take
+    ``all_proxy``, often one that it cannot use, and fail of what it cannot read in ``no_proxy``.
+    """
+    parts = urlsplit(address)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    setting = getproxies().get(parts.scheme)
+    if setting is None or proxy_bypass(f"{parts.hostname}:{port}"):
+        return None
+    return setting if "://" in setting else f"http://{setting}"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from syncd_client import Client, Disconnected, Event
-from syncd_client.transport.proxy import proxy_mistake
+from syncd_client.transport.proxy import proxy_for_requests, proxy_mistake
 
 from tests.timeouts import TIMEOUT_S
 
@@ -59,3 +59,19 @@ async def test_an_attempt_ends_at_once_with_the_reason(monkeypatch: pytest.Monke
             await client.wait_until(lambda: bool(ends))
     assert ends[0].reason == "http_proxy must be a URL, such as http://proxy.example.com:3128"
     assert ends[0].retry_in_ms is not None
+
+
+def test_a_request_goes_by_the_proxy_of_its_scheme_unless_its_host_is_an_exception(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert proxy_for_requests("https://sync.corp/a") is None
+    monkeypatch.setenv("all_proxy", "socks://proxy.corp:1")
+    assert proxy_for_requests("https://sync.corp/a") is None
+    monkeypatch.setenv("https_proxy", "http://ann:secret@proxy.corp:3128")
+    assert proxy_for_requests("https://sync.corp/a") == "http://ann:secret@proxy.corp:3128"
+    assert proxy_for_requests("http://sync.corp/a") is None
+    monkeypatch.setenv("http_proxy", "proxy.corp:3128")
+    assert proxy_for_requests("http://sync.corp/a") == "http://proxy.corp:3128"
+    monkeypatch.setenv("no_proxy", "sync.corp:443,[::1]")
+    assert proxy_for_requests("https://sync.corp/a") is None
+    assert proxy_for_requests("http://sync.corp/a") == "http://proxy.corp:3128"
