@@ -106,6 +106,20 @@ def test_erasing_one_user_leaves_the_others(reopen: Reopen) -> None:
     assert store.load("bob") == UserState(HEAD, (item("a"),), (write(1),))
 
 
+def test_nothing_of_who_was_erased_is_left_in_a_file_that_stays_open(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "client.db")
+    store.save("bob", Changes(head=HEAD, items={"b": item("b")}))
+    for number in range(50):
+        letter = structs.replace(item(f"a{number}"), data={"note": f"a letter {number}"})
+        store.save("alice", Changes(head=HEAD, items={letter.key: letter}, queue={f"r1.{number}": write(number)}))
+    store.erase("alice")
+    left = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    assert b"alice" not in left
+    assert b"a letter" not in left
+    assert b"bob" in left
+    store.close()
+
+
 def test_the_shape_of_what_a_file_holds_does_not_change(tmp_path: Path) -> None:
     path = tmp_path / "client.db"
     store = SqliteStore(path)
