@@ -217,7 +217,7 @@ class Client(ListCalls):
             ValueError: no list can be called so.
         """
         self._guard.check("list")
-        if check_list_id(list_id) not in self._lists:
+        if (list_id := check_list_id(list_id)) not in self._lists:
             self._lists[list_id] = UserList(list_id, self)
             self._engine.put(partial(Core.open_list, list_id=list_id))
         return self._lists[list_id]

@@ -224,3 +224,33 @@ async def test_nobody_s_list_cannot_be_changed(client: Client) -> None:
     for call in ("add", "remove", "add_many", "remove_many"):
         with pytest.raises(NotSignedInError):
             CALLS[call](client)
+
+
+class Text(str):
+    """As parsers of HTML give texts, and frameworks for the web."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self  # a subclass again
+
+
+class Number(float):
+    """As numpy gives numbers."""
+
+
+async def test_texts_and_numbers_of_subclasses_are_stored_as_what_they_are(tmp_path: Path) -> None:
+    async with Client("ws://127.0.0.1:9", SqliteStore(tmp_path / "client.db"), content_ids="text") as client:
+        client.sign_in(Text("alice"), get_token)
+        client.disconnect()
+        client.add(Text("tt0111161"), position=Text("V"))
+        client.list(Text("kids")).add(Text("tt1"))
+        client.progress.update(Text("tt2"), Number(1.5), 8, state=Text("paused"))
+        client.devices.update(Text("tv"), device_name=Text("Living room"))
+        assert await client.devices.forget(Text("pc")) == "persistent"
+        assert client.list("kids") is client.list(Text("kids"))
+        assert client.storage == "persistent"
+        await client.close()
+        client.sign_in("alice", get_token)
+        assert [item.content_id for item in client.items] == ["tt0111161"]
+        assert [item.position_seconds for item in client.progress.items] == [1.5]

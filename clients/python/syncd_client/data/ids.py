@@ -40,7 +40,7 @@ def canonical_text(content_id: object) -> str:
     text = str(content_id) if isinstance(content_id, UUID) else content_id
     if not isinstance(text, str) or not _NAME.fullmatch(text):
         raise ValueError(f"content_id: must be {_NAME_RULE}, not {reprlib.repr(content_id)}")
-    return text
+    return plain(text)
 
 
 def canonical_of(kind: ContentIds) -> Callable[[str | UUID], str]:
@@ -76,7 +76,7 @@ def check_list_id(list_id: object) -> str:
             "list: must be 1 to 64 of A-Z a-z 0-9 . _ ~ -, the first a letter or a digit; what people are shown is"
             " its name"
         )
-    return list_id
+    return plain(list_id)
 
 
 def check_user_id(user_id: object) -> None:
@@ -96,4 +96,9 @@ def check_name(field: str, name: object) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{field}: must be {_NAME_RULE}")
-    return name
+    return plain(name)
+
+
+def plain(text: str) -> str:
+    """Return a text of a subclass, as parsers of HTML give, as one of ``str``: no other can be stored or sent."""
+    return str.__str__(text)

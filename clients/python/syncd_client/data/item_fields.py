@@ -5,6 +5,8 @@ from typing import Any, Final
 
 import msgspec
 
+from syncd_client.data.ids import plain
+
 MAX_OBJECT_BYTES: Final = 1024
 """Of an item's data, and of a device's capabilities."""
 _POSITION: Final = re.compile(r"[!-~]{1,64}")
@@ -47,4 +49,4 @@ def check_position(position: object) -> str | None:
         return None
     if not isinstance(position, str) or not _POSITION.fullmatch(position):
         raise ValueError("position: must be 1 to 64 visible ASCII characters, such as between(None, None) makes")
-    return position
+    return plain(position)

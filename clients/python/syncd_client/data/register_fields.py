@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from syncd_client.data.ids import check_name
+from syncd_client.data.ids import check_name, plain
 from syncd_client.data.item_fields import check_object
 
 MAX_SECONDS: Final = 10_000_000
@@ -15,9 +15,9 @@ def check_report(position_seconds: object, duration_seconds: object, state: obje
     Raises:
         ValueError: it says what the service does not keep.
     """
-    says = {"position_seconds": _seconds("position_seconds", position_seconds), "state": state}
-    if state not in STATES:
+    if not isinstance(state, str) or state not in STATES:
         raise ValueError(f"state: must be one of {', '.join(STATES)}")
+    says: dict[str, Any] = {"position_seconds": _seconds("position_seconds", position_seconds), "state": plain(state)}
     if duration_seconds is not None:
         says["duration_seconds"] = _seconds("duration_seconds", duration_seconds)
     if watched is not None:
@@ -44,4 +44,4 @@ def check_device(device_name: object, device_type: object, platform: object, cap
 def _seconds(name: str, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_SECONDS:
         raise ValueError(f"{name}: must be a number of seconds from 0 to {MAX_SECONDS:,}")
-    return value
+    return float(value) if isinstance(value, float) else int(value)  # of numpy, say: as in plain
