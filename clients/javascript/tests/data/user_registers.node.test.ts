@@ -2,8 +2,11 @@
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import { Core } from "../../src/core/core.js";
+import { DEVICES, PROGRESS, prefixOf } from "../../src/data/keys.js";
 import type { ProgressItem } from "../../src/data/register_views.js";
+import * as registers from "../../src/data/registers.js";
+import { UserState } from "../../src/data/user_state.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
 import type { TabMessage } from "../../src/tabs/tab_message.js";
@@ -141,4 +144,33 @@ test("what another tab held is written as of when it was reported", async (conte
   const stamps = Array.from(browser.service.written.values(), ({ timestamp }) => timestamp as { physical: number });
   assert.equal(stamps.length, 2);
   assert.ok((stamps.at(-1)?.physical ?? Number.POSITIVE_INFINITY) < Date.now() - 3_500_000);
+});
+
+test("what was said before its part came is left out where it says nothing more", () => {
+  const [B, tv, phone] = [prefixOf(PROGRESS) + content(2), `${prefixOf(DEVICES)}tv`, `${prefixOf(DEVICES)}phone`];
+  const known = { timestamp: { physical: 1, logical: 0, node: "n" }, rank: 1, device_id: null };
+  const stored = UserState.empty("r");
+  stored.apply({ put: { ...known, content_id: tv, data: { device_name: "TV", platform: "tvos" } } });
+  const core = new Core({ nowMs: () => 2, random: () => 0, newReplica: () => "r" });
+  core.signIn("alice", stored);
+  core.enqueue("update", KEY, { data: { position_seconds: 1, duration_seconds: 100, state: "playing" } });
+  core.enqueue("update", B, { data: { position_seconds: 1, state: "paused" } });
+  core.enqueue("remove", B);
+  core.enqueue("update", KEY, { data: { position_seconds: 2, state: "paused" } });
+  core.enqueue("update", tv, { data: { device_name: "TV" } });
+  core.enqueue("update", tv, { data: { device_name: "Den" } });
+  core.enqueue("update", tv, { data: { device_name: "TV" } });
+  core.enqueue("update", phone, { data: {} });
+  core.useRegisters(registers);
+  assert.deepEqual(
+    Array.from(stored.queue.values(), ({ operation, content_id, data }) => [operation, content_id, data]),
+    [
+      ["update", B, { position_seconds: 1, state: "paused" }],
+      ["remove", B, undefined],
+      ["update", KEY, { position_seconds: 2, duration_seconds: 100, state: "paused" }],
+      ["update", tv, { device_name: "Den" }],
+      ["update", tv, { device_name: "TV" }],
+      ["update", phone, {}],
+    ],
+  );
 });

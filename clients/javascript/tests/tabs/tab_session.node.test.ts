@@ -177,6 +177,21 @@ test("a tab that was superseded asks the new leader for what it could not store"
   assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
+test("a tab that leads no more shows what it has, and how it stood, until it hears who leads", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  session.write("add", [A]);
+  await setImmediate();
+  const { state, storage } = session;
+  assert.notEqual(state, "stopped");
+  store.failures.push(new SupersededError());
+  session.write("add", [B]);
+  await setImmediate();
+  assert.equal(tabs.told.at(-1)?.type, "call");
+  assert.deepEqual([contents(session), session.state, session.storage], [[B, A], state, storage]);
+});
+
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
   tabs.onMessage(OF_LEADER);
