@@ -5,8 +5,8 @@ import { type TestContext, test } from "node:test";
 import { Core } from "../../src/core/core.js";
 import { DEVICES, PROGRESS, prefixOf } from "../../src/data/keys.js";
 import type { ProgressItem } from "../../src/data/register_views.js";
-import * as registers from "../../src/data/registers.js";
 import { UserState } from "../../src/data/user_state.js";
+import { loadRegisters } from "../../src/parts.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
 import type { TabMessage } from "../../src/tabs/tab_message.js";
@@ -146,7 +146,7 @@ test("what another tab held is written as of when it was reported", async (conte
   assert.ok((stamps.at(-1)?.physical ?? Number.POSITIVE_INFINITY) < Date.now() - 3_500_000);
 });
 
-test("what was said before its part came is left out where it says nothing more", () => {
+test("what was said before its part came is left out where it says nothing more", async () => {
   const [B, tv, phone] = [prefixOf(PROGRESS) + content(2), `${prefixOf(DEVICES)}tv`, `${prefixOf(DEVICES)}phone`];
   const known = { timestamp: { physical: 1, logical: 0, node: "n" }, rank: 1, device_id: null };
   const stored = UserState.empty("r");
@@ -161,7 +161,7 @@ test("what was said before its part came is left out where it says nothing more"
   core.enqueue("update", tv, { data: { device_name: "Den" } });
   core.enqueue("update", tv, { data: { device_name: "TV" } });
   core.enqueue("update", phone, { data: {} });
-  core.useRegisters(registers);
+  core.useRegisters(await loadRegisters());
   assert.deepEqual(
     Array.from(stored.queue.values(), ({ operation, content_id, data }) => [operation, content_id, data]),
     [

@@ -192,6 +192,17 @@ test("a tab that leads no more shows what it has, and how it stood, until it hea
   assert.deepEqual([contents(session), session.state, session.storage], [[B, A], state, storage]);
 });
 
+test("a user who has gone offline in one tab stays offline where another one leads", async (context) => {
+  const { tabs, session } = open(context);
+  tabs.onMessage({ ...OF_LEADER, state: "stopped", transport: null });
+  await session.shown;
+  tabs.grant();
+  await setImmediate();
+  assert.equal(session.state, "stopped");
+  void session.call({ type: "connect" });
+  assert.notEqual(session.state, "stopped");
+});
+
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
   tabs.onMessage(OF_LEADER);
