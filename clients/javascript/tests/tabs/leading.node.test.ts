@@ -5,6 +5,7 @@ import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import { SupersededError } from "../../src/stores/store.js";
 import { content } from "../contents.js";
 import { open } from "./tab_by_hand.js";
 
@@ -23,6 +24,27 @@ test("a tab that leads says who it is, and is another when it has begun again: i
     leaders.push(...new Set(names));
   }
   assert.equal(new Set(leaders).size, 2);
+});
+
+test("a tab that has begun again, or leads no more, connects for nobody but who leads", async (context) => {
+  const { store, tabs, session, getToken, passTimeout } = open(context);
+  tabs.grant();
+  await session.shown;
+  const questions = async (): Promise<number> => {
+    const before = getToken.mock.callCount();
+    passTimeout();
+    await setImmediate();
+    return getToken.mock.callCount() - before;
+  };
+  await setImmediate();
+  assert.equal(await questions(), 1);
+  session.restart();
+  await setImmediate();
+  assert.equal(await questions(), 1);
+  store.failures.push(new SupersededError());
+  session.write("add", [A]);
+  await setImmediate();
+  assert.equal(await questions(), 0);
 });
 
 test("what a tab that leads holds of a report is stored when it closes", async (context) => {

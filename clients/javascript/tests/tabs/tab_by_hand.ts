@@ -60,13 +60,14 @@ export function open(context: TestContext, ...lists: string[]) {
   const store = new FailingStore();
   const tabs = new TabsByHand();
   const events: string[] = [];
+  const getToken = context.mock.fn(() => null);
   const guarded = new GuardedStore(store, "persistent", {
     newReplica: () => "another replica",
     onStorage: (storage) => events.push(storage),
     onMerged: () => session.restart(),
   });
   const deps: TabSessionDeps = {
-    service: { address: "ws://127.0.0.1:1", getToken: () => null, WebSocket },
+    service: { address: "ws://127.0.0.1:1", getToken, WebSocket },
     store: guarded,
     openTabs: (_user, onMessage) => {
       tabs.onMessage = onMessage;
@@ -76,5 +77,5 @@ export function open(context: TestContext, ...lists: string[]) {
   };
   const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
   context.after(() => void session.close());
-  return { store, tabs, events, session, passTimeout: () => context.mock.timers.tick(60_000) };
+  return { store, tabs, events, session, getToken, passTimeout: () => context.mock.timers.tick(60_000) };
 }

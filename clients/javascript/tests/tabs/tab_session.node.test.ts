@@ -177,7 +177,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
   assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
-test("a tab that leads no more shows what it has, and how it stood, until it hears who leads", async (context) => {
+test("a tab that leads no more shows what it has, and how it stood, until it hears who leads, and may lead again", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -185,11 +185,15 @@ test("a tab that leads no more shows what it has, and how it stood, until it hea
   await setImmediate();
   const { state, storage } = session;
   assert.notEqual(state, "stopped");
+  tabs.grant = () => assert.fail("nobody waits for it");
   store.failures.push(new SupersededError());
   session.write("add", [B]);
   await setImmediate();
   assert.equal(tabs.told.at(-1)?.type, "call");
   assert.deepEqual([contents(session), session.state, session.storage], [[B, A], state, storage]);
+  tabs.grant();
+  await setImmediate();
+  assert.deepEqual([contents(session), session.queueLength], [[B, A], 2]);
 });
 
 test("a user who has gone offline in one tab stays offline where another one leads", async (context) => {
