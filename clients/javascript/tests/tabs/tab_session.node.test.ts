@@ -209,12 +209,29 @@ test("a user who has gone offline in one tab stays offline where another one lea
 
 test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
+  const claim = context.mock.method(store, "claim");
   tabs.onMessage(OF_LEADER);
   await session.shown;
   store.failures.push(new ErasedError());
   tabs.grant();
   await setImmediate();
   assert.equal(events.at(-1), "signed_out");
+  const areKnown = claim.mock.calls.map((call) => (call.arguments as unknown[])[1]);
+  assert.deepEqual(areKnown, [true]);
+});
+
+test("a tab that leads and hears of another leader looks whether it still does", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  tabs.onMessage(OF_LEADER);
+  await setImmediate();
+  assert.equal(session.transport, null);
+  store.failures.push(new SupersededError());
+  tabs.onMessage(OF_LEADER);
+  await setImmediate();
+  tabs.onMessage(OF_LEADER);
+  assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
 test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
