@@ -252,6 +252,19 @@ test("what was stored of a user since an erasure is no more erased when the stor
   assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
 });
 
+test("what could not be stored of a user whom another client serves now is left to that", async (context) => {
+  const { store, guarded, pass } = open(context);
+  store.behaviour = "rejects";
+  const before = await claim(guarded);
+  before.enqueue("add", A, 1);
+  await save(guarded, before);
+  guarded.release("alice", true);
+  store.behaviour = "good";
+  const claimed = context.mock.method(store, "claim");
+  await pass(1);
+  assert.deepEqual([guarded.storage, claimed.mock.callCount(), await store.read("alice")], ["persistent", 0, null]);
+});
+
 test("a store that is closed while it is about to be tried again is left alone", async (context) => {
   const { store, told, merged, guarded, pass } = open(context);
   const watchlist = await claim(guarded);

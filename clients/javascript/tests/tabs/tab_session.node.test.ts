@@ -96,6 +96,19 @@ test("a tab that follows asks each leader for its lists, and shows at once what 
   assert.deepEqual(asked().slice(-3), [openList, write, openList]);
 });
 
+test("a tab that cannot read what its leader has stored asks for it", async (context) => {
+  const { store, tabs, session } = open(context);
+  context.mock.method(store, "read", () => Promise.reject(new Error("damaged")));
+  tabs.onMessage(OF_LEADER);
+  await setImmediate();
+  assert.deepEqual(tabs.told.at(-1), { type: "ask_stored" });
+  const watchlist = new Collections("alice", null, () => "of the other");
+  watchlist.enqueue("add", A, 1);
+  tabs.onMessage({ type: "stored", leader: "other", stored: watchlist.state.stored() });
+  await session.shown;
+  assert.deepEqual(contents(session), [A]);
+});
+
 test("a tab whose leader keeps all in memory is told of it", async (context) => {
   const { store, tabs, session } = open(context);
   store.failures.push(new Error("no disk"));
