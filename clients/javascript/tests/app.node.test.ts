@@ -247,3 +247,21 @@ test("a user's sign-in that was given up brings nothing old back when the store 
   while (client.storage === "memory") await next(client, "storage");
   assert.equal((await store.read("alice"))?.head.replica, "after");
 });
+
+test("an app is told that nothing is left of a user only where the store has erased it", async (context) => {
+  const store = new MemoryStore();
+  const { client } = open(context, store);
+  await live(client);
+  await client.add(A);
+  const save = context.mock.method(store, "save", () => Promise.reject(new Error("read-only")));
+  const kept = next(client, "signed_out");
+  await client.signOut({ erase: true });
+  assert.equal((await kept).erased, false);
+  save.mock.restore();
+  while (client.storage === "memory") await next(client, "storage");
+  assert.equal(await store.read("alice"), null);
+  await live(client);
+  const erased = next(client, "signed_out");
+  await client.signOut({ erase: true });
+  assert.equal((await erased).erased, true);
+});
