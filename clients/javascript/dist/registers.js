@@ -71,9 +71,10 @@ var OF_DEVICES = {
 function checkedWords(operation, key, said) {
   if (operation === "remove") return {};
   const isDevice = prefixIn(key) === prefixOf(DEVICES);
-  const members = isDevice ? { ...said.data } : {
+  const members = {
     ...said.data,
     position_seconds: said.data?.["position_seconds"] ?? "",
+    // the rules of devices have neither
     state: said.data?.["state"] ?? "playing"
   };
   const data = {};

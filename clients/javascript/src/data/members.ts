@@ -39,13 +39,11 @@ const OF_DEVICES: Rules = {
 export function checkedWords(operation: string, key: string, said: Carried): Carried {
   if (operation === "remove") return {};
   const isDevice = prefixIn(key) === prefixOf(DEVICES);
-  const members: Readonly<Record<string, unknown>> = isDevice
-    ? { ...said.data }
-    : {
-        ...said.data,
-        position_seconds: said.data?.["position_seconds"] ?? "",
-        state: said.data?.["state"] ?? "playing",
-      };
+  const members: Readonly<Record<string, unknown>> = {
+    ...said.data,
+    position_seconds: said.data?.["position_seconds"] ?? "", // the rules of devices have neither
+    state: said.data?.["state"] ?? "playing",
+  };
   const data: Record<string, unknown> = {};
   for (const [name, checked] of Object.entries(isDevice ? OF_DEVICES : OF_PROGRESS))
     if (members[name] !== undefined && members[name] !== null) data[name] = checked(name, members[name]);
