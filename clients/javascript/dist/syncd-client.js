@@ -1360,7 +1360,6 @@ var Transports = class {
   beginAgain() {
     this.#current = "websocket";
     this.#failures = 0;
-    this.#hasMessage = false;
     this.#insteadOf = null;
     this.#forgetProbes();
   }

@@ -36,7 +36,6 @@ export class Transports {
   beginAgain(): void {
     this.#current = "websocket";
     this.#failures = 0;
-    this.#hasMessage = false;
     this.#insteadOf = null;
     this.#forgetProbes();
   }
