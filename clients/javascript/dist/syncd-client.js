@@ -2702,7 +2702,6 @@ var TabSession = class extends TabView {
     this.#show();
     this.engine?.call({ type: "flush" }, "");
     await this.engine?.close();
-    this.engine?.retire();
     this.#tabs.close();
     this.deps.store.release(this.userId, false);
     this.calls.end(new Error("closed before it was known to be kept"));

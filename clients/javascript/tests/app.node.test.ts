@@ -156,6 +156,20 @@ test("a client that was closed keeps what was changed, and can be signed in agai
   assert.equal(client.items.length, 2000);
 });
 
+test("who leaves, goes offline or logs out is connected no more", async (context) => {
+  const { service, client } = open(context, new MemoryStore());
+  for (const leave of [
+    (): Promise<void> => client.close(),
+    (): Promise<void> => client.signOut({ erase: false }),
+    async (): Promise<void> => client.disconnect(),
+  ]) {
+    await live(client);
+    assert.equal(service.connections, 1);
+    await leave();
+    assert.equal(service.connections, 0);
+  }
+});
+
 test("what a user does after coming back is another change, while what was done before still waits", async (context) => {
   const { client } = open(context, new MemoryStore());
   for (const [user, content] of [

@@ -41,6 +41,11 @@ export class FakeService {
     } as unknown as WebSocketClass;
   }
 
+  /** How many a client has not closed. */
+  get connections(): number {
+    return Array.from(this.#sockets).filter(({ isClosed }) => !isClosed).length;
+  }
+
   /** Another device's changes, all in one turn. */
   change(operation: Action, contentIds: readonly string[]): void {
     for (const contentId of contentIds) this.#tellAll(operation, contentId);
@@ -158,7 +163,7 @@ class FakeSocket {
   onclose?: (event: { code: number }) => void;
   onerror?: () => void;
   readonly #onAsked: (asked: Asked, socket: FakeSocket) => void;
-  #isClosed = false;
+  isClosed = false;
 
   constructor(onAsked: (asked: Asked, socket: FakeSocket) => void) {
     this.#onAsked = onAsked;
@@ -169,10 +174,10 @@ class FakeSocket {
   }
 
   tell(message: object): void {
-    if (!this.#isClosed) this.onmessage?.({ data: JSON.stringify(message) });
+    if (!this.isClosed) this.onmessage?.({ data: JSON.stringify(message) });
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.isClosed = true;
   }
 }

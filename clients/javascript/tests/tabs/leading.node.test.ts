@@ -26,7 +26,7 @@ test("a tab that leads says who it is, and is another when it has begun again: i
   assert.equal(new Set(leaders).size, 2);
 });
 
-test("a tab that has begun again, or leads no more, connects for nobody but who leads", async (context) => {
+test("a tab that has begun again connects once, and one that is offline or leads no more does not", async (context) => {
   const { store, tabs, session, getToken, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
@@ -41,10 +41,42 @@ test("a tab that has begun again, or leads no more, connects for nobody but who 
   session.restart();
   await setImmediate();
   assert.equal(await questions(), 1);
+  void session.call({ type: "disconnect" });
+  assert.equal(await questions(), 0);
+  void session.call({ type: "connect" });
+  await setImmediate();
+  assert.equal(await questions(), 1);
   store.failures.push(new SupersededError());
   session.write("add", [A]);
   await setImmediate();
   assert.equal(await questions(), 0);
+});
+
+test("who comes to another tab has the one that leads connect at once", async (context) => {
+  const { tabs, session, getToken } = open(context);
+  tabs.grant();
+  await session.shown;
+  for (const type of ["hello", "wake"] as const) {
+    await setImmediate();
+    assert.equal(session.state, "waiting");
+    const before = getToken.mock.callCount();
+    tabs.onMessage({ type: "call", name: type, call: { type } });
+    await setImmediate();
+    assert.equal(getToken.mock.callCount(), before + 1);
+  }
+});
+
+test("a tab that leads does what a tab of a release before registers asks for", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  const writes = [{ name: "a name", content_id: A }];
+  tabs.onMessage({ type: "call", name: "a call", call: { type: "write", operation: "add", writes } });
+  await setImmediate();
+  assert.deepEqual(
+    (await store.read("alice"))?.queue.map(({ operation, content_id, origin }) => [operation, content_id, origin]),
+    [["add", A, "a name"]],
+  );
 });
 
 test("what a tab that leads holds of a report is stored when it closes", async (context) => {
