@@ -71,7 +71,7 @@ def prune(
     """
     first_kept = head.revision - limits.max_operations + 1
     young = transaction.execute(_FIRST_YOUNG, (line, first_kept, now_ms - limits.max_age_ms)).fetchall()
-    first_kept = max(1, young[0][0] if young else head.revision + 1)
+    first_kept = young[0][0] if young else head.revision + 1
     drop_before(transaction, line, head, first_kept, now_ms, answers)
     return first_kept
 

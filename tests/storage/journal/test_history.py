@@ -3,7 +3,7 @@
 import pytest
 
 from actors.messages.journal_reads import ChangesExpired
-from storage.journal.history import PRUNE_EVERY, HistoryLimits, is_due
+from storage.journal.history import DEFAULT_HISTORY, PRUNE_EVERY, HistoryLimits, is_due
 from storage.journal.journal_store import SqlJournalStore
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import Author
@@ -52,10 +52,18 @@ def test_history_beyond_its_age_is_dropped_when_the_user_writes_on(
     wall_clock.now_ms += 20 * DAY_MS
     fill(journal, author, 90, start=60)
     wall_clock.now_ms += 20 * DAY_MS
+    journal.commit([author.add(f"film {number}", user="bob") for number in range(90)])  # young, as none of ann's is
     assert len(updates(journal)) == 90
     journal.commit([author.add(f"film {number}") for number in range(90, PRUNE_EVERY)])
     assert [update.revision for update in updates(journal, 60)] == list(range(61, PRUNE_EVERY + 1))
     assert expired(journal, 59).reason == "history_pruned"
+
+
+def test_nobodys_history_is_dropped_by_what_another_writes(short_history: SqlJournalStore, author: Author) -> None:
+    short_history.commit([author.add(f"film {number}", user="bob") for number in range(PRUNE_EVERY - 1)])
+    fill(short_history, author, PRUNE_EVERY)
+    assert expired(short_history, 0).reason == "history_pruned"
+    assert len(updates(short_history, user="bob")) == PRUNE_EVERY - 1
 
 
 def test_what_the_history_forgot_is_not_done_again(short_history: SqlJournalStore, author: Author) -> None:
@@ -75,6 +83,12 @@ def test_a_tag_that_the_history_forgot_is_still_known(short_history: SqlJournalS
     outcomes = [short_history.commit([operation])[0] for operation in again]
     assert [outcome.status for outcome in outcomes] == ["existing", "removed", "removed"]
     assert not any(outcome.is_new for outcome in outcomes)
+
+
+def test_the_limits_are_those_that_are_documented() -> None:
+    a_month_ms = 30 * DAY_MS
+    limits = HistoryLimits(max_operations=10_000, max_age_ms=a_month_ms, min_answer_age_ms=a_month_ms, prune_every=100)
+    assert limits == DEFAULT_HISTORY
 
 
 @pytest.mark.parametrize(

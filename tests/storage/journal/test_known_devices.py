@@ -151,3 +151,10 @@ def test_an_answer_that_comes_again_says_what_it_said_and_tells_nobody(knowing: 
     first, again = knowing.write(change, by="4"), knowing.write(change, by="4")
     assert (len(first.news), first.revision) == (2, 5)
     assert (again.news, again.revision, again.status) == ((), 5, first.status)
+
+
+def test_that_a_device_was_not_known_is_an_answer_too(knowing: Knowing) -> None:
+    change = structs.replace(description("tv", NAMED), operation_id="a")
+    assert result(knowing.write(change, by="phone")) == (Status.NOT_FOUND, None, False)
+    knowing.say("tv")
+    assert result(knowing.write(change, by="phone")) == (Status.NOT_FOUND, None, False)

@@ -13,6 +13,7 @@ from actors.messages.journal_reads import Changes, ChangesExpired, PageExpired, 
 from actors.messages.registers import RegisterChange, RegisterOperation
 from actors.messages.sync import ProgressUpdate
 from crdt.hlc import HLCTimestamp
+from storage.databases.database import Database
 from storage.journal.history import HistoryLimits
 from storage.journal.journal_store import SqlJournalStore
 from storage.journal.registers import LOOKED_AT_PER_WRITE
@@ -129,6 +130,24 @@ def test_what_was_removed_is_forgotten_after_a_month(journal: SqlJournalStore, w
     journal.commit([played(1, 2, 4)])
     assert journal.changes(LINE, 2, 500, None) == ChangesExpired("history_pruned", 4)
     assert [one.revision for one in missed(journal, 3)] == [4]
+
+
+def test_nothing_is_forgotten_but_what_was_removed_long_ago(
+    journal: SqlJournalStore, wall_clock: WallClock, database_url: str
+) -> None:
+    removed = [played(0, 1, 2), played(0, None, 3)]
+    journal.commit([played(2, 1, 1), *removed])
+    wall_clock.now_ms += 31 * DAY_MS
+    bob = line_of("bob", PROGRESS)
+    journal.commit([msgspec.structs.replace(word, line=bob) for word in removed])
+    journal.commit([played(1, None, 4)])
+    database = Database(database_url)
+    with database.transaction(writing=False) as transaction:
+        rows = transaction.connection.execute("SELECT user_id, key, state IS NULL FROM registers").fetchall()
+        counted = transaction.connection.execute("SELECT user_id, replicas, first_revision FROM heads").fetchall()
+    database.close()
+    assert set(rows) == {(LINE, FILMS[2], False), (LINE, FILMS[1], True), (bob, FILMS[0], True)}
+    assert {(LINE, 1, 4), (bob, 1, 1)} <= set(counted)
 
 
 def test_as_many_removed_keys_are_remembered_as_may_have_a_value(journal: SqlJournalStore) -> None:
