@@ -136,11 +136,11 @@ def test_for_one_more_the_device_goes_that_is_offline_for_longest(
     note(came=("3", "4"))
     assert news(knowing.say("5")) == [("5", True)]  # those who are there stay
     note(came=("5",))
-    for device_id in ("3", "4", "5"):
+    for device_id in ("5", "3", "4"):
         wall_clock.now_ms += 1_000
         note(left=(device_id,))
     both = knowing.write_all((description("6", NAMED), "6"), (description("7", NAMED), "7"))
-    assert list(map(news, both)) == [[("3", False), ("4", False), ("6", True)], [("5", False), ("7", True)]]
+    assert list(map(news, both)) == [[("5", False), ("3", False), ("6", True)], [("4", False), ("7", True)]]
     assert online(presence) == {"1": True, "6": False, "7": False}
 
 
