@@ -3,8 +3,10 @@
 import pytest
 
 from actors.messages.journal_reads import ChangesExpired
+from storage.databases.database import Database
 from storage.journal.history import DEFAULT_HISTORY, PRUNE_EVERY, HistoryLimits, is_due
 from storage.journal.journal_store import SqlJournalStore
+from storage.journal.reads import read_head
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
@@ -30,6 +32,17 @@ def test_history_beyond_its_length_is_dropped_and_the_list_stays(
     assert len(updates(short_history, PRUNE_EVERY - 30)) == 30
     assert expired(short_history, PRUNE_EVERY - 31) == ChangesExpired("history_pruned", PRUNE_EVERY)
     assert len(whole_list(short_history).items) == PRUNE_EVERY
+
+
+def test_where_a_history_begins_is_in_its_head(
+    short_history: SqlJournalStore, author: Author, database_url: str
+) -> None:
+    fill(short_history, author, PRUNE_EVERY)
+    database = Database(database_url)
+    with database.transaction(writing=False) as transaction:
+        _, *head = read_head(transaction, "ann")
+    database.close()
+    assert head == [PRUNE_EVERY, PRUNE_EVERY - 29]
 
 
 def test_history_is_dropped_write_by_write_and_in_batches_that_jump(

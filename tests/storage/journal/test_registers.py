@@ -76,6 +76,7 @@ def test_one_key_is_read_as_it_is_now(journal: SqlJournalStore) -> None:
     found = journal.register(LINE, FILMS[0]).update
     assert found is not None
     assert (found.revision, found.values["position"]) == (2, 7.5)
+    assert journal.register(line_of("bob", PROGRESS), FILMS[0]).update is None, "it is ann's"
     journal.commit([played(0, None, 4)])
     assert journal.register(LINE, FILMS[0]).update is None
 
