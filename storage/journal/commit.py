@@ -19,9 +19,9 @@ from storage.journal.known_devices import compile_knowing, note_known_devices
 from storage.journal.lists import compile_creating, create_lines, drop_lists
 from storage.journal.loading import Loaded, compile_loading, load
 from storage.journal.registers import (
-    LOOKED_AT_PER_WRITE,
     answer_rows,
     compile_registers,
+    pruned_every,
     pruned_registers,
     write_registers,
 )
@@ -188,7 +188,7 @@ def _pruned(
 ) -> JournalHead:
     """Drop history that need not be kept, if that is due, and return the ``head`` that says so."""
     of_registers = isinstance(journal, RegisterJournal)
-    every = max(limits.prune_every, head.replicas // LOOKED_AT_PER_WRITE) if of_registers else limits.prune_every
+    every = max(limits.prune_every, pruned_every(head.replicas)) if of_registers else limits.prune_every
     if not history.is_due(journal.head.revision, head.revision, every):
         return head
     if of_registers:

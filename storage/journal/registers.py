@@ -123,6 +123,14 @@ def answer_rows(journals: Iterable[RegisterJournal], now_ms: int) -> list[Row]:
     ]
 
 
+def pruned_every(removed: int) -> int:
+    """Return the revisions between two looks through so many ``removed`` keys.
+
+    A power of two: a number that grew with the keys could have one of its multiples at every few revisions.
+    """
+    return 1 << (removed // LOOKED_AT_PER_WRITE).bit_length()
+
+
 def pruned_registers(
     transaction: Transaction, line: str, head: JournalHead, now_ms: int, limits: HistoryLimits, bounds: Bounds
 ) -> JournalHead:

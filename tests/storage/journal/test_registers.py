@@ -162,19 +162,22 @@ def test_as_many_removed_keys_are_remembered_as_may_have_a_value(journal: SqlJou
     )
 
 
+@pytest.mark.parametrize("are_removed_meanwhile", [True, False])
 def test_the_more_removed_keys_are_remembered_the_less_often_they_are_looked_through(
-    open_journal: OpenJournal, database_url: str
+    open_journal: OpenJournal, database_url: str, are_removed_meanwhile: bool
 ) -> None:
     journal = open_journal(database_url, history=HistoryLimits(prune_every=1))
-    many = 10 * LOOKED_AT_PER_WRITE
-    removal = played(0, None, 1)
+    removal, many, looked_at = played(0, None, 1), 30 * LOOKED_AT_PER_WRITE, 0
     changes = [msgspec.structs.replace(removal.change, key=str(UUID(int=number))) for number in range(many)]
-    journal.commit([msgspec.structs.replace(removal, change=change) for change in changes])
-    with executed() as statements:
-        for at in range(20):
-            journal.commit([played(0, at, many + at)])
-    looks = [text for text, _ in statements if "state IS NULL" in text and text.startswith("SELECT")]
-    assert len(looks) == 2
+    removals = [msgspec.structs.replace(removal, change=change) for change in changes]
+    if not are_removed_meanwhile:
+        journal.commit(removals)
+    for at in range(many):
+        with executed() as statements:
+            journal.commit(removals[at : at + 1] if are_removed_meanwhile else [played(0, at, many + at)])
+        looks = [text for text, _ in statements if "state IS NULL" in text and text.startswith("SELECT")]
+        looked_at += len(looks) * (at + 1 if are_removed_meanwhile else many)
+    assert many < looked_at <= LOOKED_AT_PER_WRITE * many
 
 
 def listed(journal: SqlJournalStore, **asked: Any) -> RegisterPage:
