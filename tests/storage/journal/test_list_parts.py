@@ -49,24 +49,46 @@ def test_what_fits_is_deleted_at_once(journal: SqlJournalStore, kids: Author) ->
     assert journal.delete_list("ann", "kids") == ListDeleted(DROPPED_AT_ONCE + 1)
 
 
+COUNTS = {"operations": "*", "entries": "DISTINCT content_id", "contexts": "*", "heads": "*"}
+
+
+def rows(database_url: str, *, of_kids: bool = True) -> dict[str, int]:
+    """Return how many there are in each table, of that list or of all else; what the list's head says of them is so."""
+    database, equal = Database(database_url), "=" if of_kids else "<>"
+    with database.transaction(writing=False) as transaction:
+        execute = transaction.connection.execute
+        results = [
+            execute(f"SELECT count({of}) FROM {name} WHERE user_id {equal} '{KIDS}'") for name, of in COUNTS.items()
+        ]
+        operations, items, replicas, heads = (count for result in results for (count,) in result.fetchall())
+        said = "revision + 1 - first_revision, items, replicas, counted_revision - revision"
+        head = execute(f"SELECT {said} FROM heads WHERE user_id = '{KIDS}'").fetchall()
+        assert head in ([], [(operations, items, replicas, 0)]) or not of_kids
+    database.close()
+    return dict(zip(COUNTS, (operations, items, replicas, heads), strict=True))
+
+
 def test_no_part_is_longer_than_the_bound_and_nothing_is_left_but_answers(
-    journal: SqlJournalStore, kids: Author, database_url: str
+    journal: SqlJournalStore, kids: Author, author: Author, database_url: str
 ) -> None:
     fill(journal, kids, LONG)
-    heads, sizes = list[int](), [LONG]
+    first = min(map(str, range(LONG)), key=kids.content)
+    journal.commit([kids.add(first, tag="another", observed=0, device="phone")])
+    journal.commit([author.add("0", tag="replica 0"), author.add("7", user="bob", tag="replica 7")])
+    others, heads, left = rows(database_url, of_kids=False), list[int](), [rows(database_url)]
     while (deleted := journal.delete_list("ann", "kids")).has_more:
         heads.append(deleted.revision or 0)
-        sizes.append(len(whole(journal).items))
+        left.append(rows(database_url))
+        assert len(whole(journal).items) == left[-1]["entries"]
+    left.append(rows(database_url))
     assert heads == sorted(heads)
-    assert max(before - after for before, after in pairwise(sizes)) <= DROPPED_AT_ONCE + 1
-    assert sizes[-1] <= DROPPED_AT_ONCE
+    assert left[0] == {"operations": LONG + 1, "entries": LONG, "contexts": LONG + 1, "heads": 1}
+    for before, after in pairwise(left):
+        assert max(before[table] - count for table, count in after.items()) <= DROPPED_AT_ONCE + 1
+        assert after["entries"] == before["entries"] or not after["operations"], "no past says what has gone"
+    assert set(left[-1].values()) == {0}
+    assert rows(database_url, of_kids=False) == others
     assert deleted.revision == heads[-1] + 1
-    database = Database(database_url)
-    with database.transaction(writing=False) as transaction:
-        for table in ("operations", "entries", "contexts", "heads"):
-            rows = transaction.connection.execute(f"SELECT count(*) FROM {table} WHERE user_id = '{KIDS}'")
-            assert rows.fetchall() == [(0,)], table
-    database.close()
     (again,) = journal.commit([kids.add("7", operation_id="7", tag="replica 7")])
     assert (again.status, again.revision, again.is_new) == (Status.ADDED, 8, False)
     assert journal.lists("ann").lists == ()

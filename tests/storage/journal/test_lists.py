@@ -99,6 +99,7 @@ def test_more_lists_than_a_user_may_have_are_refused_by_the_bound_and_all_else_i
 
 def test_a_list_is_made_and_renamed_by_its_name(journal: SqlJournalStore, kids: Author) -> None:
     assert journal.put_list("ann", "kids", "For the kids").is_new
+    assert names(journal) == [("kids", "For the kids", 0)]
     assert journal.commit([kids.add("dumbo")])[0].revision == 1
     again = journal.put_list("ann", "kids", "Für die Kinder")
     assert (again.is_new, again.revision) == (False, 1)
@@ -119,6 +120,15 @@ def test_whoever_has_seen_a_deleted_list_takes_no_later_one_for_it(journal: SqlJ
     assert isinstance(since_the_end, Changes)
     assert len(since_the_end.updates) == 1
     assert isinstance(journal.changes(KIDS, 3, 10, None), ChangesExpired)
+
+
+def test_a_list_goes_on_behind_the_longest_that_its_user_has_deleted(
+    journal: SqlJournalStore, author: Author, kids: Author
+) -> None:
+    later, of_bob = (Author(line_of(user_id, collection_of_list("later"))) for user_id in ("ann", "bob"))
+    journal.commit([kids.add("dumbo"), kids.add("bambi"), later.add("alien"), author.add("brazil", user="bob")])
+    assert [journal.delete_list("ann", name).revision for name in ("kids", "later")] == [3, 2]
+    assert [outcome.revision for outcome in journal.commit([kids.add("dumbo"), of_bob.add("alien")])] == [4, 1]
 
 
 def test_what_was_done_in_a_deleted_list_is_answered_as_at_first_and_does_not_bring_it_back(
