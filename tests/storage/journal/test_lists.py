@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psycopg
 import pytest
 
-from actors.messages.collections import collection_of_list, line_of
+from actors.messages.collections import DEVICES, PROGRESS, collection_of_list, line_of
 from actors.messages.journal import Outcome, Status
 from actors.messages.journal_reads import Changes, ChangesExpired, Page
 from actors.messages.lists import ListDeleted
@@ -129,6 +129,19 @@ def test_a_list_goes_on_behind_the_longest_that_its_user_has_deleted(
     journal.commit([kids.add("dumbo"), kids.add("bambi"), later.add("alien"), author.add("brazil", user="bob")])
     assert [journal.delete_list("ann", name).revision for name in ("kids", "later")] == [3, 2]
     assert [outcome.revision for outcome in journal.commit([kids.add("dumbo"), of_bob.add("alien")])] == [4, 1]
+
+
+def test_where_nothing_was_written_begins_at_0_but_a_list_where_one_was_deleted(
+    journal: SqlJournalStore, kids: Author
+) -> None:
+    journal.commit([kids.add("dumbo")])
+    journal.delete_list("ann", "kids")
+    collections = (collection_of_list("later"), PROGRESS, DEVICES)
+    for user_id, revisions in (("ann", [2, 0, 0]), ("bob", [0, 0, 0])):
+        lines = [line_of(user_id, collection) for collection in collections]
+        assert [head.revision for head in journal.heads(lines)] == revisions
+        begun = [journal.changes(line, 0, 10, None) for line in lines]
+        assert [isinstance(answer, Changes) for answer in begun] == [revision == 0 for revision in revisions]
 
 
 def test_what_was_done_in_a_deleted_list_is_answered_as_at_first_and_does_not_bring_it_back(
