@@ -108,6 +108,9 @@ def test_a_list_is_told_in_place_of_more_than_a_slice_of_changes_that_are_no_few
     journal.commit([author.remove("film 0")])
     assert is_list_told(journal, 1, 5)
     assert not is_list_told(journal, 7, 5)
+    journal.commit([author.remove(f"film {number}") for number in range(1, 6)])
+    assert not is_list_told(journal, 7, 5)  # one slice, though there is no item left
+    assert is_list_told(journal, 6, 5)
 
 
 def test_a_list_that_a_release_without_counts_has_written_is_taken_for_as_long_as_it_can_be(
