@@ -269,8 +269,12 @@ async def test_while_one_transaction_is_answered_the_store_works_on_another(by_h
     by_hand.add("bob 1")
     by_hand.add("cem 1")
     assert by_hand.transactions == [["ann 1"], ["bob 1"]]
+    assert by_hand.commits.is_full
     await by_hand.commit(0)
     assert by_hand.transactions[2:] == [["cem 1"]]
+    assert by_hand.commits.is_full
+    await by_hand.commit(1)
+    assert not by_hand.commits.is_full
 
 
 async def test_what_is_unanswered_is_divided_between_two_transactions(by_hand: ByHand) -> None:
@@ -321,6 +325,18 @@ async def test_nothing_is_kept_of_a_user_whose_writes_are_answered(by_hand: ByHa
         done += 1
     by_hand.store.asked.clear()
     assert not {"ann", "bob"} & strings_kept_by(by_hand.commits)
+
+
+async def test_nor_of_one_whose_flood_has_ended_in_an_outage(by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_HELD_OF_USER", 4)
+    by_hand.add(*[f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 6)])
+    assert by_hand.metrics.writes_refused == 2
+    done = 0
+    while done < len(by_hand.transactions):
+        await by_hand.fail(done, StoreUnavailable("away"))
+        done += 1
+    by_hand.store.asked.clear()
+    assert "ann" not in strings_kept_by(by_hand.commits)
 
 
 async def test_a_users_later_writes_wait_for_the_earlier_and_nobody_waits_with_them(by_hand: ByHand) -> None:
