@@ -63,6 +63,7 @@ class Connection:
         self.transport = Writer()
         self.flow = Flow()
         self.connections: set[Any] = set()
+        self.pipeline: list[Any] = []
         self.carried: Carried | None = None
         self.put_downs = 0
 
