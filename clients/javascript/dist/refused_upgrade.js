@@ -151,7 +151,6 @@ var HttpTransport = class {
   }
   /** Put it into the next request; what is put out together goes together. */
   send(message) {
-    if (!("operation" in message)) return;
     this.#outgoing.push(message);
     if (!this.#isWriting) void this.#writeAll();
   }

@@ -31,8 +31,7 @@ export class HttpTransport implements Carrier {
 
   /** Put it into the next request; what is put out together goes together. */
   send(message: ClientMessage): void {
-    if (!("operation" in message)) return; // the core sends nothing else here
-    this.#outgoing.push(message);
+    this.#outgoing.push(message as Write | RegisterWrite); // the core sends nothing else here
     if (!this.#isWriting) void this.#writeAll();
   }
 
