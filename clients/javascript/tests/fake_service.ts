@@ -21,6 +21,8 @@ export class FakeService {
   readonly written = new Map<string, Asked>();
   /** Of contents that are refused. */
   readonly refused = new Set<string>();
+  /** Which lists there are, as is told to who connects. */
+  readonly catalogue: { readonly list: string; readonly name: string }[] = [];
   readonly #sockets = new Set<FakeSocket>();
   /** By name; the watchlist has none. */
   readonly #lists = new Map<string | undefined, FakeList>();
@@ -69,6 +71,11 @@ export class FakeService {
   }
 
   #resume(socket: FakeSocket, [kind, at]: readonly string[]): void {
+    if (kind === "lists") {
+      socket.tell({ type: "resumed", recovered: true, revision: 0, epoch: "e", collection: kind });
+      socket.tell({ type: "lists", lists: this.catalogue });
+      return;
+    }
     if (kind !== "progress" && kind !== "devices") {
       this.#tellList(socket, kind === "list" ? at : undefined);
       return;

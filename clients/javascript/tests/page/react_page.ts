@@ -15,7 +15,16 @@ import {
 import { createRoot, hydrateRoot } from "react-dom/client";
 import { renderToString } from "react-dom/server";
 
-import { useCommands, useDevices, useItem, useList, useProgress, useSyncState, useWatchlist } from "../../src/react.js";
+import {
+  useCatalogue,
+  useCommands,
+  useDevices,
+  useItem,
+  useList,
+  useProgress,
+  useSyncState,
+  useWatchlist,
+} from "../../src/react.js";
 import { type ListItem, SyncClient } from "../../src/syncd-client.js";
 import { content } from "../contents.js";
 import { FakeService } from "../fake_service.js";
@@ -28,6 +37,7 @@ const SLOW_MS = 2;
 const READERS = 60;
 
 const service = new FakeService();
+service.catalogue.push({ list: "kids", name: "For the kids" });
 const renders = { item: 0 };
 const errors: string[] = [];
 
@@ -60,10 +70,11 @@ function Status({ client }: { client: SyncClient | null }): ReactElement {
 
 function Played({ client }: { client: SyncClient | null }): ReactElement {
   const [command, setCommand] = useState("none");
-  useCommands(client, (event) => setCommand(event.command));
   const positions = useProgress(client).map(({ position_seconds }) => position_seconds);
   const devices = useDevices(client).map(({ device_id }) => device_id);
-  return element("p", { id: "played" }, [...positions, ...devices, command].join(" "));
+  const lists = useCatalogue(client).map(({ list }) => list);
+  useCommands(client, (event) => setCommand(`${event.command} ${positions}`)); // as of the latest rendering
+  return element("p", { id: "played" }, [...positions, ...devices, ...lists, command].join(" "));
 }
 
 function text(id: string): string {
@@ -94,7 +105,7 @@ const page = {
     const client = newClient();
     const parts = [List, Kids, Status, Played].map((part) => element(part, { key: part.name, client }));
     const root = createRoot(newRoot());
-    root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A })));
+    root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A.toUpperCase() })));
     await until(() => text("status") === "null signed_out 0");
     const shown = [version, `${text("list")}|${text("item")}`];
     await client.signIn("alice");
@@ -111,8 +122,9 @@ const page = {
     await until(() => text("item") === "none" && text("list") === "2");
     client.progress.update(A, { position_seconds: 7 });
     service.update("devices", { device_id: "tv" });
+    await until(() => text("played") === "7 tv kids none");
     service.tell({ type: "device_command", command: "play" });
-    await until(() => text("played") === "7 tv play");
+    await until(() => text("played") === "7 tv kids play 7");
     await client.signOut({ erase: true });
     await until(() => text("status") === "null signed_out 0" && text("list") === "");
     root.unmount();
