@@ -105,6 +105,8 @@ const page = {
     const client = newClient();
     const parts = [List, Kids, Status, Played].map((part) => element(part, { key: part.name, client }));
     const root = createRoot(newRoot());
+    root.render(element(Kids, { client: null }));
+    await until(() => text("kids") === "3"); // what a server has shown, as long as there is no client
     root.render(element(StrictMode, null, ...parts, element(Item, { key: "item", client, id: A.toUpperCase() })));
     await until(() => text("status") === "null signed_out 0");
     const shown = [version, `${text("list")}|${text("item")}`];
