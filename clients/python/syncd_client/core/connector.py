@@ -190,8 +190,9 @@ class Connector:
 
     def polled(self) -> None:
         """Ask on: a poll's answer ended as it should."""
-        self._silence.heard()
-        self._put_open(self._tokens.used)
+        if self._transports.current is Transport.POLLING:  # the shell reads polls and streams in one way
+            self._silence.heard()
+            self._put_open(self._tokens.used)
 
     def probed(self, *, is_there: bool) -> None:
         """Take the WebSocket, if one can be had."""
