@@ -10,7 +10,7 @@ from typing import Final, TypeVar, get_args
 import msgspec
 from msgspec import structs
 
-from actors.messages.change import MAX_POSITION_LENGTH, MAX_REVISION, Change, PlayState
+from actors.messages.change import MAX_POSITION_LENGTH, Change, PlayState
 from actors.messages.collections import LIST_RULE
 from actors.messages.content_ids import ContentIds
 from actors.messages.progress import ProgressChange
@@ -26,6 +26,9 @@ _RULES: Final = {
 }
 """Of fields of which a decoder says a pattern, or nothing but that it is another one."""
 _NO_INTEGER: Final = re.compile(r"Expected `int\b.*, got `float`")
+_WITH_INTEGERS: Final = frozenset({"id", "observed", "timestamp"})
+_MAX_RESPELLED_BYTES: Final = 1024
+"""Of one of these; all else of a message, which may be 500 KiB of numbers, is not unpacked."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -79,14 +82,18 @@ def _respelled(
         raise FieldRefused(at[1], f"{at[1]}: {_RULES[at[1]]}") from None
     if not _NO_INTEGER.match(str(error)):
         raise error
-    return decoder.decode(_encode(_with_integers.decode(body)))
+    parts = _parts.decode(body)
+    for name in _WITH_INTEGERS & parts.keys():
+        if len(text := bytes(parts[name])) <= _MAX_RESPELLED_BYTES:
+            parts[name] = msgspec.Raw(_encode(_with_integers.decode(text)))
+    return decoder.decode(_encode(parts))
 
 
 def _number(text: str) -> int | msgspec.Raw:
-    """Return the integer that ``text`` spells in another way; what is none, or a larger one, stays as it is."""
+    """Return the integer that ``text`` spells in another way; what is none stays as it is."""
     number = float(text)
-    is_integer = number.is_integer() and abs(number) <= MAX_REVISION
-    return int(number) if is_integer else msgspec.Raw(text.encode())
+    return int(number) if number.is_integer() else msgspec.Raw(text.encode())
 
 
 _with_integers: Final = msgspec.json.Decoder(float_hook=_number)
+_parts: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])

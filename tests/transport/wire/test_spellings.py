@@ -42,12 +42,21 @@ def test_integers_may_be_spelled_as_other_numbers(spelling: str) -> None:
 
 def test_other_numbers_stay_what_they_are_beside_one_that_is_spelled_so() -> None:
     body = b'{"operation":"add","content_id":"%b","observed":7.0,"data":{"x":%b}}'
-    for number in (b"1.5", b"1e22", b"-1e300", b"12345678901234567890"):
+    for number in (b"1.5", b"7.0", b"1e22", b"-1e300", b"12345678901234567890"):
         data = decode(body % (SPELLED.encode(), number)).data
         assert data == json.loads(b'{"x":%b}' % number)
         assert repr(data) == repr(json.loads(b'{"x":%b}' % number))
     with pytest.raises(msgspec.ValidationError, match=r"out of range - at `\$\.data"):
         decode(body % (SPELLED.encode(), b"1e400"))
+
+
+def test_only_what_has_integers_is_unpacked_for_one() -> None:
+    body = b'{"operation":"add","content_id":"%b","observed":7.0,%b}'
+    assert decode(body % (SPELLED.encode(), b'"unknown":%b' % (b"9" * 5000))).observed == 7
+    stamp = b'{"physical":1.0,"logical":0,"node":"tv","unknown":"%b"}'
+    assert decode(body % (SPELLED.encode(), b'"timestamp":%b' % (stamp % (b"x" * 900)))).observed == 7
+    with pytest.raises(msgspec.ValidationError, match=r"\$\.timestamp\.physical"):
+        decode(body % (SPELLED.encode(), b'"timestamp":%b' % (stamp % (b"x" * 1000))))
 
 
 @pytest.mark.parametrize("value", [*NO_CONTENT_IDS, 123, None, True, [SPELLED], {"content_id": SPELLED}])
