@@ -26,6 +26,8 @@ _ELEMENT: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])+')
 _PAIR: Final = re.compile(r'\b(\w+)=(?:"((?:[^"\\]|\\.)*)"|"(?:[^"\\]|\\.)*\\?\Z|([^;,"\s]*))')
 _MAX_LENGTH: Final = 2048
 """Of ``Forwarded``: longer ones are passed over."""
+_MAX_HOPS: Final = 64
+"""Looked at from the end; 32 KiB of addresses that are trusted took 16 ms."""
 
 
 class Via(Struct, frozen=True):
@@ -149,7 +151,7 @@ def _by_name(headers: Iterable[Field]) -> Mapping[str, str]:
 
 
 def _hops(value: str) -> list[str]:
-    return [_without_port(hop) for hop in value.split(",") if hop.strip()]
+    return [_without_port(hop) for hop in value.rsplit(",", _MAX_HOPS)[-_MAX_HOPS:] if hop.strip()]
 
 
 def _first(value: str) -> str:

@@ -55,6 +55,11 @@ def test_the_client_is_who_asked_the_first_trusted_proxy(chain: str, client: str
     assert told(forwarded=elements) == Via(client, None, None)
 
 
+def test_a_chain_is_followed_from_its_end_and_not_for_ever() -> None:
+    assert told(x_forwarded_for="192.0.2.7" + ",10.0.0.1" * 63) == Via("192.0.2.7", None, None)
+    assert told(x_forwarded_for="192.0.2.7,10.0.0.9" + ",10.0.0.1" * 63) == Via("10.0.0.9", None, None)
+
+
 def test_each_proxy_may_add_a_field_of_its_own() -> None:
     fields = [(b"x-forwarded-for", hop) for hop in (b"6.6.6.6", b"192.0.2.7", b"10.0.0.1")]
     assert PROXIES.told(fields) == Via("192.0.2.7", None, None)
