@@ -1,6 +1,7 @@
 """What every ``WatchlistSync`` of a node is wired with."""
 
 from collections.abc import Callable
+from typing import Final
 
 from msgspec import Struct
 
@@ -13,6 +14,9 @@ from actors.metrics import BusMetrics, WriteMetrics
 from actors.ports import Fragments
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
+
+MAX_FOLLOWED: Final = 10_000
+"""Each collection takes 5 KB while it is followed, also a list that is not there. A user's sockets may name 60,000."""
 
 
 class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
@@ -41,5 +45,7 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Tells those who follow, on all nodes, which lists there are now."""
     retry_s: float = 1.0
     """The pause after a read that the store could not answer."""
+    max_followed: int = MAX_FOLLOWED
+    """Collections of a user in use at which no further one is followed."""
     slice_rows: int = SLICE_ROWS
     """What is read at once."""

@@ -14,8 +14,9 @@ from msgspec import structs
 from actors.messages.bus import Publish, ShowLists
 from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
+from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import WATCHLIST, parts_of
-from actors.messages.connection import ConsumerResumed, Join, Leave, ReadOn, SlowConsumer
+from actors.messages.connection import ConsumerResumed, Disconnect, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import Unregister
 from actors.messages.journal import AnyOperation, Commit, Committed, DeviceWrite, Operation, Outcome, Status
@@ -105,6 +106,9 @@ class WatchlistSync(SupervisedActor):
     def _concerned(self, message: OfCollection) -> CollectionSync | None:
         """Return the collection that ``message`` is about; ``None``: it is of no interest here."""
         match message:
+            case Join(collection=name, connection=connection) if not self._may_follow(name):
+                connection.tell(Disconnect(TRY_AGAIN_LATER))
+                return None
             case DeviceWrite(collection=name) | Join(collection=name):
                 return self._in_use(name)
             case Committed(commits=commits):
@@ -250,6 +254,10 @@ class WatchlistSync(SupervisedActor):
             self._collections[name] = collection
             collection.load_head()
         return collection
+
+    def _may_follow(self, name: str) -> bool:
+        """Return whether ``name`` is in use, or there is room for one more; the next sweep may make some."""
+        return name in self._collections or len(self._collections) < self._deps.max_followed
 
     def _heads_loaded(self, loaded: HeadsLoaded) -> None:
         if loaded.heads is None:

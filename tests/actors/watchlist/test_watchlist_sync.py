@@ -18,6 +18,7 @@ from actors.messages.connection import (
     Deliver,
     Disconnect,
     Join,
+    Joined,
     Leave,
     Listed,
     SlowConsumer,
@@ -831,6 +832,30 @@ async def test_of_thousands_of_lists_that_a_user_names_few_are_in_use_at_once(
     assert [message.lines for message in others.journal if isinstance(message, LoadHeads)] == [
         (line_of("ann", collection_of_list("list-0")),)
     ]
+
+
+async def test_no_more_collections_are_followed_than_there_is_room_for(
+    started: Started, others: Others, handled: Handled, devices: Devices
+) -> None:
+    ref = started(WatchlistSync.start("ann", structs.replace(others.deps(), max_followed=3), others.retired.append))
+
+    def follow(name: str) -> Leave:
+        connection = devices.connection(name)
+        ref.tell(Join(connection, collection=collection_of_list(name)))
+        return Leave(connection)
+
+    leave_a, _, _ = follow("a"), follow("b"), follow("c")  # with the watchlist four
+    lines = ("ann", line_of("ann", "list:a"), line_of("ann", "list:b"))
+    ref.tell(HeadsLoaded(tuple(Head(line=line, revision=0, clock=HLCTimestamp(0, 0, "")) for line in lines)))
+    follow("b")
+    await handled(ref)
+    assert [[type(message) for message in told] for told in devices.told.values()] == [[Joined], [Joined], [Disconnect]]
+    ref.tell(leave_a)
+    ref.tell(RetireIfIdle())  # the sweep
+    follow("c")
+    ref.tell(HeadsLoaded((Head(line=line_of("ann", "list:c"), revision=0, clock=HLCTimestamp(0, 0, "")),)))
+    await handled(ref)
+    assert [type(message) for message in devices.told["c"]] == [Joined]
 
 
 async def test_a_message_behind_the_request_to_retire_keeps_the_actor(
