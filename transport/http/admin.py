@@ -120,14 +120,17 @@ class AdminDeps(Struct, frozen=True, eq=False):
 class _Call:
     """One call, as its audit line tells it."""
 
-    def __init__(self, request: HttpRequest) -> None:
+    def __init__(self, request: HttpRequest, authenticator: Authenticator) -> None:
         self.request = request
+        self._authenticator = authenticator
         self.by = "unknown"
         self.target = ""
         self.outcome = ""
 
     async def body(self, kind: type[T]) -> T:
-        return decode(msgspec.json.Decoder(kind).decode, await read_body(self.request, MAX_WRITE_BYTES))
+        return decode(
+            msgspec.json.Decoder(kind).decode, await read_body(self.request, MAX_WRITE_BYTES, self._authenticator)
+        )
 
 
 def admin_routes(deps: AdminDeps) -> Routes:
@@ -152,7 +155,7 @@ class _AdminApi:
         return partial(self._audited, action, act)
 
     async def _audited(self, action: str, act: Callable[[_Call], Awaitable[Struct]], request: HttpRequest) -> Response:
-        call = _Call(request)
+        call = _Call(request, self._deps.authenticator)
         try:
             claims = await authenticated(request, self._deps.authenticator)
             call.by = claims.user_id

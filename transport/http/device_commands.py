@@ -69,7 +69,7 @@ class CommandRoutes:
     async def _asked(self, request: HttpRequest) -> tuple[Claims, bytes]:
         claims = await authenticated(request, self._deps.authenticator)
         self._deps.quotas.acquire_messages(claims.user_id, 1, self._deps.now_s())
-        return claims, await read_body(request, MAX_WRITE_BYTES)
+        return claims, await read_body(request, MAX_WRITE_BYTES, self._deps.authenticator)
 
     async def _send(self, claims: Claims, command: DeviceCommand, target_device_id: str) -> None:
         pending: LoopFuture[CommandOutcome] = LoopFuture()

@@ -55,7 +55,7 @@ class DeviceRoutes:
     async def put(self, request: HttpRequest) -> Response:
         """Change what is known of the device that the path names."""
         claims, device_id = await self._of_device(request)
-        asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES))
+        asked = decode(_FIELDS.decode, await read_body(request, MAX_WRITE_BYTES, self._deps.authenticator))
         await self._write(claims, description(device_id, asked))
         for device in await self._listed(claims.user_id):
             if device.device_id == device_id:

@@ -48,7 +48,7 @@ class DirectWrite:
     """
 
     __slots__ = (
-        *("_body", "_connection", "_cors", "_has_more", "_head", "_judgement", "_route"),
+        *("_body", "_connection", "_cors", "_has_more", "_has_waited", "_head", "_judgement", "_route"),
         *("disconnected", "keep_alive", "response_complete", "response_started"),
     )
 
@@ -71,6 +71,7 @@ class DirectWrite:
         self._cors = cors
         self._body = bytearray()
         self._has_more = True
+        self._has_waited = False  # for the body, to which more than one read belongs
         self.keep_alive = keep_alive
         self.disconnected = self.response_started = self.response_complete = False
 
@@ -91,7 +92,10 @@ class DirectWrite:
         try:
             check_body_size(len(self._body), self._route.max_bytes)
             if self._has_more:
+                self._has_waited = True
                 return False
+            if self._has_waited:
+                self._route.check_again(self._head)
             body, self._body = bytes(self._body), bytearray()  # an idle connection holds this object
             self._route.submit(judgement, body, traceparent(self._head), self.answer)
         except Problem as problem:

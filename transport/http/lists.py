@@ -47,7 +47,7 @@ class CatalogueRoutes:
     async def put(self, request: HttpRequest) -> Response:
         """Name the list that the path says, and create it if there is none."""
         claims, list_id = await self._of_list(request)
-        name = decode(_DECODER.decode, await read_body(request, MAX_WRITE_BYTES)).name
+        name = decode(_DECODER.decode, await read_body(request, MAX_WRITE_BYTES, self._deps.authenticator)).name
         pending: LoopFuture[ListPut | WriteFailed] = LoopFuture()
         self._deps.journal(PutList(claims.user_id, list_id, name, self._telling(claims.user_id, pending)))
         put = await self._done(pending)

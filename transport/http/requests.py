@@ -119,6 +119,18 @@ def claims_of(head: RequestHead, authenticator: Authenticator) -> Claims:
         raise token_problem(refused) from None
 
 
+def check_token_again(head: RequestHead, authenticator: Authenticator) -> None:
+    """Check that the token of a request, which was accepted with its head, still is when the body has come.
+
+    Raises:
+        Problem: 401, it has ended or was revoked, or its key is withdrawn.
+    """
+    try:
+        claims_of(head, authenticator)
+    except SigningKeyMissing as missing:
+        raise token_problem(missing) from None
+
+
 async def authenticated(head: RequestHead, authenticator: Authenticator) -> Claims:
     """Return what the request's token says; fetches the issuer's keys first if need be.
 
@@ -169,11 +181,16 @@ def check_body_size(size_bytes: int, max_bytes: int) -> None:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is larger than {max_bytes} bytes.")
 
 
-async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
+async def read_body(request: HttpRequest, max_bytes: int, authenticator: Authenticator | None = None) -> bytes:
     """Return the body.
 
+    Args:
+        request: whose.
+        max_bytes: at most.
+        authenticator: has accepted its token; the body may take longer than that is valid.
+
     Raises:
-        Problem: as ``check_body_head``, and 413 as soon as more than ``max_bytes`` are sent.
+        Problem: as ``check_body_head`` and ``check_token_again``, and 413 as soon as more than ``max_bytes`` are sent.
         ClientGone: it broke off.
     """
     check_body_head(request, max_bytes)
@@ -184,6 +201,8 @@ async def read_body(request: HttpRequest, max_bytes: int) -> bytes:
         chunk, has_more = await request.chunk()
         collected += chunk
         check_body_size(len(collected), max_bytes)
+    if authenticator is not None:
+        check_token_again(request, authenticator)
     return bytes(collected)
 
 

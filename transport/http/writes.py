@@ -31,6 +31,7 @@ from transport.http.requests import (
     MAX_WRITE_BYTES,
     authenticated,
     check_body_head,
+    check_token_again,
     claims_of,
     collection_named,
     decode,
@@ -65,6 +66,10 @@ class WriteRoute(ABC):
         check_body_head(head, self.max_bytes)
         return claims
 
+    def check_again(self, head: RequestHead) -> None:
+        """Check a token that was accepted before the body has come. Raises: Problem, a 401."""
+        check_token_again(head, self._deps.authenticator)
+
     @abstractmethod
     def submit(self, claims: Claims, body: bytes, trace: str | None, answered: Answered) -> None:
         """Tell the user's actor what ``body`` asks for, and ``answered`` what became of it, now or later.
@@ -82,7 +87,7 @@ class WriteRoute(ABC):
     async def post(self, request: HttpRequest) -> Response:
         """Do the same as an endpoint of an ASGI application."""
         claims = await authenticated(request, self._deps.authenticator)
-        body = await read_body(request, self.max_bytes)
+        body = await read_body(request, self.max_bytes, self._deps.authenticator)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self.submit(claims, body, traceparent(request), partial(_set_answer, answer))
         return Response(await answer, media_type=JSON_TYPE)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from typing_extensions import override
 
 from actors.messages.change import Change
 from actors.messages.journal import DeviceWrite, Outcome, Status
@@ -19,8 +20,9 @@ from tests.timeouts import TIMEOUT_S
 from tests.transport.http.conftest import ServeApi
 from tests.transport.http.lone_api import api_deps
 from tests.transport.http.raw_client import connected
-from transport.access.authentication import Authenticator
+from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Limits
+from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
 from transport.http import phases
 from transport.http.direct_writes import DirectWrite
@@ -161,6 +163,34 @@ async def test_a_write_may_come_in_pieces(serve_api: ServeApi, way: str, size: i
             client.writer.write(sent[at : at + size])
             await asyncio.sleep(0)
         assert (await client.answer()).status == 200
+
+
+class AskedAuthenticator(Authenticator):
+    """Says when it was asked."""
+
+    def __init__(self, revoked_token_ids: set[str]) -> None:
+        super().__init__(shared_secret(SECRET), revoked_token_ids=revoked_token_ids)
+        self.asked = asyncio.Event()
+
+    @override
+    def authenticate(self, token: str) -> Claims:
+        self.asked.set()
+        return super().authenticate(token)
+
+
+async def test_a_write_whose_token_was_revoked_before_its_body_came_is_not_done(serve_api: ServeApi, way: str) -> None:
+    revoked, written = set[str](), list[DeviceWrite]()
+    authenticator = AskedAuthenticator(revoked)
+    stolen = f"Authorization: Bearer {mint(SECRET, 'ann', 'phone', 3600, token_id='stolen')}\r\n"
+    sent = post(write(), stolen, way=way)
+    async with connected(await serve_api(api_deps(write=written.append, authenticator=authenticator))) as client:
+        client.writer.write(sent[:-1])
+        await asyncio.wait_for(authenticator.asked.wait(), TIMEOUT_S)
+        revoked.add("stolen")
+        client.writer.write(sent[-1:])
+        answer = await client.answer()
+    assert (answer.status, answer.json()["detail"]) == (401, "The token was revoked.")
+    assert not written
 
 
 class Told:

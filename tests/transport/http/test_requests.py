@@ -15,7 +15,8 @@ from tests.daemon import FILM, SECRET, WATCHLIST, DaemonProcess, bearer, token
 from tests.fakes.late_keys import LateKeys
 from tests.timeouts import TIMEOUT_S
 from transport.access.authentication import Authenticator
-from transport.access.signing_keys import FixedKeys, shared_secret
+from transport.access.minting import mint
+from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.errors import ClientGone, Problem
 from transport.http.app import HttpRequest
 from transport.http.requests import authenticated, decode, read_body, traceparent
@@ -181,6 +182,21 @@ async def test_a_body_that_is_announced_too_large_is_refused_before_any_of_it_is
 async def test_a_body_that_grows_too_large_is_refused_as_soon_as_it_does() -> None:
     with pytest.raises(Problem, match="larger than 4 bytes"):
         await read_body(request(part(b"123"), part(b"45")), 4)
+
+
+@pytest.mark.parametrize(
+    "keys", [shared_secret(SECRET), LateKeys(shared_secret("another secret, as long as the other"))]
+)
+async def test_a_body_is_read_for_a_token_that_is_accepted_when_it_has_come(keys: SigningKeys) -> None:
+    authorized = [(b"authorization", f"Bearer {mint(SECRET, 'ann', 'tv', 60, token_id='stolen')}".encode())]
+    revoked = {"stolen"} if isinstance(keys, FixedKeys) else set[str]()  # else its key is withdrawn
+    with pytest.raises(Problem) as refused:
+        await read_body(
+            request(part(b"", is_last=True), headers=authorized), 4, Authenticator(keys, revoked_token_ids=revoked)
+        )
+    assert refused.value.status == 401
+    accepting = Authenticator(shared_secret(SECRET))
+    assert await read_body(request(part(b"12", is_last=True), headers=authorized), 4, accepting) == b"12"
 
 
 async def test_a_client_that_hangs_up_is_gone() -> None:
