@@ -40,7 +40,7 @@ class Answer(BaseHTTPRequestHandler):
         self.send_error(404)
 
     @override
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as of the base
+    def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
 
 
