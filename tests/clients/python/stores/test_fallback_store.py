@@ -4,7 +4,7 @@ import asyncio
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from syncd_client import Changes, Client, MemoryStore, PendingWrite, StoreInUseError, UserState
+from syncd_client import Changes, Client, Head, MemoryStore, PendingWrite, StoreInUseError, UserState
 from syncd_client.stores.fallback_store import FallbackStore
 
 NOWHERE = "ws://127.0.0.1:9"
@@ -149,3 +149,60 @@ def test_a_store_that_fails_for_long_is_tried_less_and_less_often() -> None:
     disk.is_failing = False
     assert store.retry() == {}
     assert (store.retry_after_s, store.error) == (0.5, None)
+
+
+def test_a_user_who_was_erased_late_is_erased_once() -> None:
+    disk = Disk()
+    store = FallbackStore(Handle(disk), lambda: "new")
+    store.load("alice")
+    disk.is_failing = True
+    assert not store.erase("alice")
+    disk.is_failing = False
+    store.retry()
+    store.load("alice")
+    store.save("alice", Changes(head=Head(replica="r2")))
+    store.commit()
+    store.load("bob")
+    disk.is_failing = True
+    store.save("bob", Changes(head=Head(replica="r3")))
+    store.commit()
+    disk.is_failing = False
+    store.retry()
+    assert disk.kept.load("alice") is not None
+    assert disk.kept.load("bob") is not None
+
+
+def test_what_waits_to_be_written_of_an_erased_user_is_not_written() -> None:
+    disk = Disk()
+    store = FallbackStore(Handle(disk), lambda: "new")
+    store.load("alice")
+    store.save("alice", Changes(head=Head(replica="r1")))
+    assert store.erase("alice")
+    store.commit()
+    assert disk.kept.load("alice") is None
+
+
+def test_what_is_in_memory_is_written_at_the_end_if_the_store_works_again() -> None:
+    disk = Disk()
+    store = FallbackStore(Handle(disk), lambda: "new")
+    store.load("alice")
+    disk.is_failing = True
+    store.save("alice", Changes(head=Head(replica="r1")))
+    store.commit()
+    disk.is_failing = False
+    store.close()
+    assert disk.kept.load("alice") is not None
+    assert disk.holder is None
+
+
+def test_who_has_not_got_a_store_does_not_close_it_for_who_has() -> None:
+    disk = Disk()
+    handle = Handle(disk)
+    owner, other = FallbackStore(handle, lambda: "new"), FallbackStore(handle, lambda: "new")
+    owner.load("alice")
+    other.load("bob")
+    assert other.error
+    other.close()
+    assert disk.holder is handle
+    owner.close()
+    assert disk.holder is None
