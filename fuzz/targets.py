@@ -31,10 +31,10 @@ from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.errors import TokenRefused
 from transport.http.api import http_api
-from transport.http.deps import ApiDeps
 from transport.http.direct_writes import NO_WRITES
+from transport.http.http1.request_limits import RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import RequestLimits
+from transport.http.routes.deps import ApiDeps
 from transport.websocket.device_codec import decode
 from transport.websocket.frame_reader import FrameReader, rfc6455_logger
 from transport.websocket.handshake import connect_request

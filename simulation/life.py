@@ -132,7 +132,8 @@ def _run_world(shape: Shape) -> Verdict:
         with (
             _listening() as alarms,
             patch("uuid.uuid4", lambda: UUID(int=rng.getrandbits(128), version=4)),
-            patch("transport.http.head_coalescer.bytes_in_kernel", attrgetter("unconfirmed_bytes")),  # the network's
+            # The network's.
+            patch("transport.http.http1.head_coalescer.bytes_in_kernel", attrgetter("unconfirmed_bytes")),
         ):
             world = World(shape, loop, rng, log, database)
             try:

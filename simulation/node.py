@@ -32,10 +32,10 @@ from syncd.server import disconnect_revoked, server_config
 from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
-from transport.http.admin import admin_routes
 from transport.http.api import http_api
-from transport.http.app import Routes
-from transport.http.streams import stream_routes
+from transport.http.exchange.app import Routes
+from transport.http.routes.admin import admin_routes
+from transport.http.streams.stream_route import stream_routes
 from transport.loop.time_sliced_queue import TimeSlicedQueue, use_time_sliced_queue
 
 RESTART_S: Final = 1.0

@@ -20,9 +20,9 @@ from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
 from transport.connection.device_connection import DeviceDeps, Spawn
-from transport.http.admin import AdminDeps
-from transport.http.deps import ApiDeps
-from transport.http.forwarded import NO_PROXIES, TrustedProxies
+from transport.http.http1.forwarded import NO_PROXIES, TrustedProxies
+from transport.http.routes.admin import AdminDeps
+from transport.http.routes.deps import ApiDeps
 from transport.websocket.device_codec import encode
 
 STREAM_INTERVAL_S = 12.0

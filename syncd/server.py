@@ -30,15 +30,15 @@ from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
 from transport.apidocs.routes import document_routes
 from transport.connection.device_connection import DeviceConnection, DeviceDeps
-from transport.http.admin import AdminDeps, admin_routes
 from transport.http.api import HttpApi, http_api
-from transport.http.app import Routes
-from transport.http.device_tokens import device_token_routes
+from transport.http.exchange.app import Routes
+from transport.http.http1.request_limits import RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import RequestLimits
-from transport.http.static_files import page_routes
-from transport.http.streams import stream_routes
-from transport.http.token_help import token_help_routes
+from transport.http.routes.admin import AdminDeps, admin_routes
+from transport.http.routes.device_tokens import device_token_routes
+from transport.http.routes.static_files import page_routes
+from transport.http.routes.token_help import token_help_routes
+from transport.http.streams.stream_route import stream_routes
 from transport.loop.time_sliced_queue import Storm, time_sliced_queue
 from transport.websocket.device_protocol import DeviceProtocol
 

@@ -20,7 +20,8 @@ from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.errors import Problem
 from transport.figures import stats
-from transport.http import admin, admin_answers, answers, requests
+from transport.http.exchange import answers, requests
+from transport.http.routes import admin, admin_answers
 from transport.websocket import device_codec
 from transport.wire.frames import frame
 from transport.wire.problems import ProblemDetails, problem_body

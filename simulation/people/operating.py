@@ -13,7 +13,7 @@ from simulation.node import LOOK_S, SimulatedNode
 from simulation.people.backend import PATH
 from simulation.people.http_client import Response, exchange
 from simulation.tokens import TOKEN_S, issue_token
-from transport.http.admin import PREFIX, SCOPE
+from transport.http.routes.admin import PREFIX, SCOPE
 
 RETRY_S: Final = 1.0
 CLOSED_S: Final = 10.0

@@ -4,7 +4,7 @@ import shlex
 
 from syncd.keys.signing import uses_kept_secret
 from syncd.settings import Settings
-from transport.http.token_help import TokenHelp
+from transport.http.routes.token_help import TokenHelp
 
 _COMMAND = ("python", "-m", "syncd", "token", "--user", "ops", "--device", "console", "--scope", "syncd:admin")
 

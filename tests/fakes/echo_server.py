@@ -14,8 +14,8 @@ from websockets.http11 import Request
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # a script sees its own directory only
 
+from transport.http.http1.request_limits import RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import RequestLimits
 from transport.websocket.protocol import WebSocketProtocol
 from transport.wire.frames import frame
 

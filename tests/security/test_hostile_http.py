@@ -11,7 +11,7 @@ import pytest
 from bench.processes import memory_bytes
 from tests.daemon import FILM, WATCHLIST, DaemonProcess, bearer, token
 from tests.timeouts import TIMEOUT_S
-from transport.http.request_limits import MAX_PIPELINED
+from transport.http.http1.request_limits import MAX_PIPELINED
 
 pytestmark = pytest.mark.usefixtures("bystander")
 

@@ -19,7 +19,7 @@ from simulation.shape import (
     draw_small_shape,
 )
 from tests.simulation.javascript import NEEDS_NODE
-from transport.http.event_stream import EventStream
+from transport.http.streams.event_stream import EventStream
 
 SHAPE: Final = replace(
     draw_shape(1), nodes=2, users=2, devices=2, steps=60, pause_s=0.1, javascript=0.0, plays=False, commands=True

@@ -12,8 +12,8 @@ from tests.daemon import bystander, daemon, http, start_daemon, user
 from tests.databases import database_url, postgresql
 from tests.timeouts import TIMEOUT_S
 from transport.http.direct_writes import NO_WRITES, DirectWrites
+from transport.http.http1.request_limits import RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import RequestLimits
 
 __all__ = ["bystander", "daemon", "database_url", "http", "postgresql", "start_daemon", "user"]
 

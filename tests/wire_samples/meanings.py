@@ -85,20 +85,7 @@ from transport.figures.stats import (
     LatencyStats,
     NodeStats,
 )
-from transport.http.admin import DisconnectRequest, NoticeRequest, RevokeRequest
-from transport.http.admin_answers import (
-    DeploymentStats,
-    DeviceConnection,
-    Disconnected,
-    NodeEntry,
-    NodeUser,
-    NodeUsers,
-    Notified,
-    UserCollection,
-    UserConnections,
-    UserDevice,
-)
-from transport.http.answers import (
+from transport.http.exchange.answers import (
     BulkResponse,
     CommandResponse,
     DevicesResponse,
@@ -117,7 +104,20 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
+from transport.http.exchange.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
+from transport.http.routes.admin import DisconnectRequest, NoticeRequest, RevokeRequest
+from transport.http.routes.admin_answers import (
+    DeploymentStats,
+    DeviceConnection,
+    Disconnected,
+    NodeEntry,
+    NodeUser,
+    NodeUsers,
+    Notified,
+    UserCollection,
+    UserConnections,
+    UserDevice,
+)
 from transport.wire.problems import ProblemDetails
 
 USER: Final = "ann"

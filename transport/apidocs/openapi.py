@@ -37,7 +37,7 @@ from transport.apidocs.openapi_progress import (
     write_progress,
 )
 from transport.apidocs.schemas import ABOUT, schemas_of
-from transport.http.answers import (
+from transport.http.exchange.answers import (
     BulkResponse,
     Health,
     LastActivities,
@@ -46,8 +46,7 @@ from transport.http.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.events import MEDIA_TYPE
-from transport.http.requests import (
+from transport.http.exchange.requests import (
     MAX_BULK_BYTES,
     MAX_BULK_OPERATIONS,
     MAX_WRITE_BYTES,
@@ -56,7 +55,8 @@ from transport.http.requests import (
     DeviceOperation,
     ProgressOperation,
 )
-from transport.http.streams import STREAM
+from transport.http.streams.events import MEDIA_TYPE
+from transport.http.streams.stream_route import STREAM
 from transport.wire.problems import ProblemDetails
 from transport.wire.query import (
     CURSOR_PATTERN,

@@ -1,4 +1,4 @@
-"""The operator's API in ``/openapi.json``, made from the types that ``transport/http/admin.py`` decodes and answers."""
+"""The operator's API in ``/openapi.json``, from the types of ``transport/http/routes/admin.py``."""
 
 from typing import Final
 
@@ -6,9 +6,9 @@ import msgspec
 
 from actors.messages.names import Name
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_bearer, problems, query
-from transport.http.admin import PREFIX, DisconnectRequest, NoticeRequest, RevokeRequest
-from transport.http.admin_answers import DeploymentStats, Disconnected, NodeUsers, Notified, UserConnections
-from transport.http.requests import MAX_WRITE_BYTES
+from transport.http.exchange.requests import MAX_WRITE_BYTES
+from transport.http.routes.admin import PREFIX, DisconnectRequest, NoticeRequest, RevokeRequest
+from transport.http.routes.admin_answers import DeploymentStats, Disconnected, NodeUsers, Notified, UserConnections
 
 ADMIN_TYPES: Final = (
     DeploymentStats, UserConnections, NodeUsers, DisconnectRequest, RevokeRequest, Disconnected, NoticeRequest,

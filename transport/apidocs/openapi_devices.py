@@ -1,4 +1,4 @@
-"""A user's devices in ``/openapi.json``, made from the types that ``transport/http/devices.py`` decodes and answers."""
+"""A user's devices in ``/openapi.json``, from the types of ``transport/http/routes/devices.py``."""
 
 from typing import Final
 
@@ -6,8 +6,8 @@ from actors.messages.commands import CommandRequest
 from actors.messages.names import MAX_NAME_LENGTH
 from transport.apidocs.examples import CONTENT_ID
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_user, problems
-from transport.http.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
-from transport.http.requests import MAX_WRITE_BYTES, DeviceRequest, HandoffRequest
+from transport.http.exchange.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
+from transport.http.exchange.requests import MAX_WRITE_BYTES, DeviceRequest, HandoffRequest
 
 DEVICE_TYPES: Final = (
     CommandRequest,

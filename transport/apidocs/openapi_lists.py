@@ -1,4 +1,4 @@
-"""A user's lists in ``/openapi.json``, made from the types that ``transport/http/lists.py`` decodes and answers."""
+"""A user's lists in ``/openapi.json``, from the types of ``transport/http/routes/lists.py``."""
 
 from typing import Final
 
@@ -16,8 +16,8 @@ from transport.apidocs.openapi_parts import (
     of_a_user,
     problems,
 )
-from transport.http.answers import ListsResponse, NamedList
-from transport.http.requests import MAX_WRITE_BYTES, ListRequest
+from transport.http.exchange.answers import ListsResponse, NamedList
+from transport.http.exchange.requests import MAX_WRITE_BYTES, ListRequest
 
 LIST_TYPES: Final = (ListUpdate, ListRequest, ListsResponse, NamedList)
 

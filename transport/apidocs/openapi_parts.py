@@ -7,7 +7,7 @@ import msgspec
 
 from transport.apidocs.examples import EPOCH
 from transport.errors import Problem
-from transport.http.requests import MAX_WRITE_BYTES
+from transport.http.exchange.requests import MAX_WRITE_BYTES
 from transport.wire.problems import PROBLEM_TYPE, QUOTA_EXCEEDED, problem_body
 
 Json = dict[str, Any]

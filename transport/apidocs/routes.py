@@ -13,7 +13,7 @@ from actors.messages.content_ids import UUIDS, ContentIds
 from transport.apidocs.asyncapi import asyncapi_document
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.openapi_parts import Json
-from transport.http.app import Endpoint, HttpRequest, Routes
+from transport.http.exchange.app import Endpoint, HttpRequest, Routes
 
 Document = Callable[[str, str, ContentIds], Json]
 

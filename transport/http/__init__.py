@@ -1,1 +1,1 @@
-"""HTTP: requests, answers, and the routes of the API."""
+"""HTTP: what is read from a connection, the routes of the API, and their answers."""

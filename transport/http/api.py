@@ -6,20 +6,20 @@ from typing import TypeVar
 
 from msgspec import Struct
 
-from transport.http.app import HttpApp, Routes
-from transport.http.bulk import OperationsRoute
-from transport.http.cors import Cors
-from transport.http.deadlines import AnswerDeadlines
-from transport.http.deps import ApiDeps
-from transport.http.device_commands import CommandRoutes
-from transport.http.devices import DeviceRoutes
 from transport.http.direct_writes import DirectWrites
-from transport.http.lists import CatalogueRoutes
-from transport.http.progress import ProgressRoute
-from transport.http.reads import ReadRoutes
-from transport.http.service_routes import ServiceRoutes
-from transport.http.websocket_route import WebSocketRoute
-from transport.http.writes import ListRoute
+from transport.http.exchange.app import HttpApp, Routes
+from transport.http.exchange.cors import Cors
+from transport.http.exchange.deadlines import AnswerDeadlines
+from transport.http.routes.bulk import OperationsRoute
+from transport.http.routes.deps import ApiDeps
+from transport.http.routes.device_commands import CommandRoutes
+from transport.http.routes.devices import DeviceRoutes
+from transport.http.routes.lists import CatalogueRoutes
+from transport.http.routes.progress import ProgressRoute
+from transport.http.routes.reads import ReadRoutes
+from transport.http.routes.service_routes import ServiceRoutes
+from transport.http.routes.websocket_route import WebSocketRoute
+from transport.http.routes.writes import ListRoute
 
 T = TypeVar("T")
 

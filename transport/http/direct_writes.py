@@ -11,12 +11,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from transport.access.authentication import Claims
 from transport.errors import Problem, SigningKeyMissing
-from transport.http.answers import JSON_TYPE
-from transport.http.cors import NO_CORS, Cors
-from transport.http.pending_answers import Answer
-from transport.http.request_head import Field, RequestHead
-from transport.http.requests import check_body_size, traceparent
-from transport.http.writes import WriteRoute
+from transport.http.exchange.answers import JSON_TYPE
+from transport.http.exchange.cors import NO_CORS, Cors
+from transport.http.exchange.pending_answers import Answer
+from transport.http.exchange.requests import check_body_size, traceparent
+from transport.http.http1.request_head import Field, RequestHead
+from transport.http.routes.writes import WriteRoute
 from transport.wire.problems import OUR_ERROR, problem_response
 
 logger = logging.getLogger(__name__)

@@ -9,17 +9,17 @@ import httptools
 from typing_extensions import override
 
 from transport.errors import Problem
-from transport.http.carrying import CARRIER, CarryingProtocol
 from transport.http.direct_writes import NO_WRITES, DirectWrite, DirectWrites
-from transport.http.forwarded import NO_PROXIES, Peer, TrustedProxies
-from transport.http.head_coalescer import HeadCoalescer
-from transport.http.hosts import SEVERAL_HOSTS, host_problem
-from transport.http.other_protocols import problem_of
-from transport.http.phases import Phase, PhaseDeadline
-from transport.http.request_head import TRAILERS, Field, RequestHead
-from transport.http.request_limits import MAX_ESCAPES, MAX_FIELDS, MAX_PIPELINED, RequestLimits
-from transport.http.slow_reader_guard import SlowReaderGuard
-from transport.http.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
+from transport.http.http1.carrying import CARRIER, CarryingProtocol
+from transport.http.http1.forwarded import NO_PROXIES, Peer, TrustedProxies
+from transport.http.http1.head_coalescer import HeadCoalescer
+from transport.http.http1.hosts import SEVERAL_HOSTS, host_problem
+from transport.http.http1.other_protocols import problem_of
+from transport.http.http1.phases import Phase, PhaseDeadline
+from transport.http.http1.request_head import TRAILERS, Field, RequestHead
+from transport.http.http1.request_limits import MAX_ESCAPES, MAX_FIELDS, MAX_PIPELINED, RequestLimits
+from transport.http.http1.slow_reader_guard import SlowReaderGuard
+from transport.http.http1.upgrades import head_without_upgrade, offers_websocket, with_websocket_alone
 from transport.loop.time_sliced_queue import Storm, time_sliced_queue
 from transport.wire.problems import refusal
 

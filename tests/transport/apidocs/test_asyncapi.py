@@ -16,7 +16,7 @@ from tests.daemon import DaemonProcess, StartDaemon, bearer, token
 from tests.server_sent_events import EventReader
 from tests.timeouts import TIMEOUT_S
 from transport.apidocs.asyncapi import FROM_DEVICE, STREAMED, TO_DEVICE, asyncapi_document
-from transport.http.streams import STREAM
+from transport.http.streams.stream_route import STREAM
 from transport.websocket.device_codec import decode
 
 DOCUMENT = asyncapi_document("1")

@@ -19,7 +19,7 @@ from tests.daemon import FILM, ROOT, SECRET, WATCHLIST, DaemonProcess
 from tests.transport.apidocs.beyond_schemas import BEYOND_SCHEMAS
 from transport.access.minting import mint
 from transport.apidocs.openapi import openapi_document
-from transport.http.streams import STREAM
+from transport.http.streams.stream_route import STREAM
 from transport.wire.query import MAX_POLL_S
 
 FEW: Final = 10

@@ -5,7 +5,7 @@ from tests.transport.http.lone_api import client
 from transport.apidocs.asyncapi import asyncapi_document
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.routes import document_routes
-from transport.http.app import HttpApp
+from transport.http.exchange.app import HttpApp
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from tests.daemon import DaemonProcess, bearer, way
 from tests.transport.conftest import Serve
 from transport.http.api import http_api
-from transport.http.deps import ApiDeps
+from transport.http.routes.deps import ApiDeps
 
 __all__ = ["way"]
 

@@ -15,7 +15,7 @@ from transport.access.authentication import Authenticator
 from transport.access.limits import Limits, Quotas
 from transport.access.origins import AllowedOrigins
 from transport.access.signing_keys import shared_secret
-from transport.http.deps import ApiDeps
+from transport.http.routes.deps import ApiDeps
 
 HEAD = Head(line="ann", revision=7, clock=HLCTimestamp(0, 0, ""), epoch="e")
 

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from tests.daemon import WATCHLIST
 from tests.transport.http.lone_api import api_deps, client
 from transport.http.api import http_api
-from transport.http.app import HttpRequest
+from transport.http.exchange.app import HttpRequest
 
 PAGE = "https://tv.example"
 

@@ -24,10 +24,10 @@ from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Limits
 from transport.access.minting import mint
 from transport.access.signing_keys import shared_secret
-from transport.http import phases
 from transport.http.direct_writes import DirectWrite
+from transport.http.http1 import phases
+from transport.http.http1.request_limits import MAX_PIPELINED, RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import MAX_PIPELINED, RequestLimits
 
 OPERATIONS = "/api/v1/sync/operations"
 LISTS = "/api/v1/sync/lists"

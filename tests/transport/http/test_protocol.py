@@ -12,8 +12,8 @@ import pytest
 from tests.timeouts import TIMEOUT_S
 from tests.transport.http.raw_client import streams
 from transport.http import protocol as http_protocol
+from transport.http.http1.request_limits import MAX_ESCAPES, MAX_FIELDS, RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import MAX_ESCAPES, MAX_FIELDS, RequestLimits
 
 Serve = Callable[..., Awaitable[int]]
 

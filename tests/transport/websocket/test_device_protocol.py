@@ -36,9 +36,9 @@ from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.connection.device_connection import DeviceDeps
 from transport.connection.kernel_buffer import UNSENT_IN_KERNEL_BYTES
-from transport.http import phases as http_phases
+from transport.http.http1 import phases as http_phases
+from transport.http.http1.request_limits import RequestLimits
 from transport.http.protocol import HttpProtocol
-from transport.http.request_limits import RequestLimits
 from transport.websocket import protocol as websocket
 from transport.websocket.device_codec import encode
 from transport.websocket.device_protocol import DeviceProtocol

@@ -1,0 +1,1 @@
+"""One request and its answer (RFC 9110): what all routes use."""
