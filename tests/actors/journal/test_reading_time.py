@@ -1,4 +1,6 @@
-from actors.journal.reading_time import FREE_S, MIN_SWEEP, REST, ReadingTime
+import pytest
+
+from actors.journal.reading_time import FREE_S, MAX_REST_S, MIN_SWEEP, REST, ReadingTime
 
 READ_S = FREE_S / 8
 
@@ -16,6 +18,19 @@ def test_who_rests_after_each_read_rests_after_the_next() -> None:
     for _ in range(5):
         now_s += 0.9 * REST * READ_S
         assert reading.add("ann", READ_S, now_s)
+
+
+def test_a_rest_is_in_proportion_to_what_the_read_took_and_bounded() -> None:
+    reading = ReadingTime()
+    assert not reading.add("ann", FREE_S, 100.0)
+    assert reading.add("ann", MAX_REST_S / REST / 2, 100.0) == pytest.approx(MAX_REST_S / 2)
+    assert reading.add("ann", 1.0, 100.0) == MAX_REST_S
+
+
+def test_who_has_not_read_for_long_may_read_no_more_than_others() -> None:
+    reading = ReadingTime()
+    reading.add("ann", READ_S, 100.0)
+    assert [reading.add("ann", 0.99 * READ_S, 1_000.0) > 0 for _ in range(10)] == [False] * 8 + [True] * 2
 
 
 def test_what_was_read_is_forgotten_however_much_it_was() -> None:

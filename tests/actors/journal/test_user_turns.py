@@ -30,6 +30,14 @@ def test_users_have_a_turn_each_and_their_messages_keep_their_order() -> None:
     assert began(turns) == [Asked("ann"), Asked("bob"), Asked("cid"), Asked("ann", 1), Asked("ann", 2)]
 
 
+def test_who_asks_again_when_all_is_done_has_a_turn_again() -> None:
+    turns = turns_of(Asked("ann"))
+    for number in range(1, 3):
+        assert len(began(turns)) == 1
+        assert turns.add(Asked("ann", number))
+        assert turns
+
+
 def test_while_a_users_message_is_under_way_the_users_others_wait() -> None:
     turns = turns_of(Asked("ann"), Asked("ann", 1))
     first = turns.begin()
@@ -63,3 +71,5 @@ def test_what_is_cleared_is_told_and_what_is_under_way_ends_as_ever() -> None:
     assert turns.add(Asked("ann", 2))
     turns.end(first)
     assert began(turns) == [Asked("ann", 2)]
+    assert turns.add(Asked("bob", 1))
+    assert began(turns) == [Asked("bob", 1)]
