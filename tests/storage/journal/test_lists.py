@@ -50,6 +50,15 @@ def test_a_list_begins_with_its_first_add_and_has_revisions_of_its_own(
     assert [head.revision for head in journal.heads(["ann", KIDS, "bob"])] == [2, 1, 0]
 
 
+def test_a_list_may_begin_beside_writes_to_others_of_its_user(
+    journal: SqlJournalStore, author: Author, kids: Author
+) -> None:
+    journal.commit([author.add("alien"), kids.add("dumbo")])
+    later = Author(line_of("ann", collection_of_list("later")))
+    outcomes = journal.commit([kids.add("bambi"), later.add("alien"), author.add("brazil")])
+    assert [(outcome.revision, outcome.begins_list) for outcome in outcomes] == [(2, False), (1, True), (2, False)]
+
+
 def test_an_operation_id_is_known_in_its_list_alone(journal: SqlJournalStore, author: Author, kids: Author) -> None:
     here, there = author.add("alien", operation_id="x"), kids.add("alien", operation_id="x")
     assert [outcome.is_new for outcome in journal.commit([here, there])] == [True, True]
