@@ -204,6 +204,8 @@ async def test_while_a_read_of_heads_is_under_way_all_that_ask_share_the_next() 
     for _ in range(2):
         request, answered = store.asked[-1]
         answered.set_result(HeadsFound(tuple(Head(line=user_id, revision=1, clock=CLOCK) for user_id in request.lines)))
+        await asyncio.sleep(0)
+        assert len(store.asked) == 2, "the answer begins the next, without another message"
         await handled(ref)
     await ref.stop(block=False)
     assert [request.lines for request, _ in store.asked] == [("ann",), ("bob", "cid", "dan")]

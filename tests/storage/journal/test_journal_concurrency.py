@@ -3,6 +3,8 @@
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
+import psycopg
+
 from actors.messages.collections import collection_of_list, line_of
 from actors.messages.journal import Outcome, Status, Update
 from storage.journal.journal_store import SqlJournalStore
@@ -106,3 +108,22 @@ def test_a_reader_never_sees_a_revision_before_its_predecessors(
         for writing in [threads.submit(write, store) for store in writers]:
             writing.result(timeout=TIMEOUT_S)
         assert [revision for step in reading.result(timeout=TIMEOUT_S) for revision in step] == list(range(1, 161))
+
+
+def test_heads_are_locked_in_one_order_however_their_rows_lie(
+    open_journal: OpenJournal, postgresql_url: str, author: Author
+) -> None:
+    """Who waits for one of them holds none behind it, or two nodes could wait for each other."""
+    journal = open_journal(postgresql_url)
+    for user in ("bob", "ann"):
+        journal.commit([author.add("alien", user=user)])
+    watched, held = (psycopg.connect(postgresql_url, autocommit=auto) for auto in (True, False))
+    with watched as watcher, held as other, ThreadPoolExecutor(1) as thread:
+        other.execute("SELECT * FROM heads WHERE user_id = 'ann' FOR UPDATE")
+        writing = thread.submit(journal.commit, [author.add("brazil", user=user) for user in ("bob", "ann")])
+        while not watcher.execute("SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'").fetchall():
+            pass
+        free = watcher.execute("SELECT user_id FROM heads ORDER BY user_id FOR UPDATE SKIP LOCKED").fetchall()
+        other.commit()
+        assert [outcome.revision for outcome in writing.result(timeout=TIMEOUT_S)] == [2, 2]
+    assert free == [("bob",)]
