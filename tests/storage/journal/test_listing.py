@@ -253,3 +253,14 @@ def test_any_listing_is_its_first_revision_or_says_that_it_expired(
         commit(writes)
         page = journal.page(user, limit, page.after)
     assert tuple(shown) == snapshot.items
+
+
+def test_an_item_whose_add_is_pruned_is_not_taken_for_one_that_was_not_there(
+    open_journal: OpenJournal, database_url: str, author: Author
+) -> None:
+    journal = open_journal(database_url, HistoryLimits(max_operations=2, prune_every=1))
+    journal.commit([author.add(name) for name in ("alien", "brazil", "clue", "dumbo")])
+    first = journal.page("ann", 1, None)
+    assert isinstance(first, Page)
+    journal.commit([author.add("alien")])
+    assert journal.page("ann", 9, first.after) == PageExpired("history_pruned")

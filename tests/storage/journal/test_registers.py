@@ -197,6 +197,16 @@ def test_what_was_played_is_listed_newest_play_first(journal: SqlJournalStore) -
     assert films_of(listed(journal, state="in_progress")) == [2, 0]
 
 
+@pytest.mark.parametrize("limit", [1, 3])
+def test_pages_follow_each_other_also_where_two_were_played_at_one_moment(journal: SqlJournalStore, limit: int) -> None:
+    journal.commit([played(0, 5, 3), played(1, 5, 4), played(2, 5, 4)])
+    pages = [listed(journal, limit=limit)]
+    while pages[-1].after is not None and len(pages) < 9:
+        pages.append(listed(journal, limit=limit, after=pages[-1].after))
+    assert [film for page in pages for film in films_of(page)] == [2, 1, 0]
+    assert len(pages) == 3 // limit
+
+
 def test_a_later_page_leaves_out_what_has_changed_which_the_changes_since_then_have(journal: SqlJournalStore) -> None:
     journal.commit([played(0, 5, 3), played(1, 5, 5), played(2, 5, 4)])
     first = listed(journal, limit=1)
