@@ -198,13 +198,18 @@ def test_what_was_played_is_listed_newest_play_first(journal: SqlJournalStore) -
 
 
 @pytest.mark.parametrize("limit", [1, 3])
-def test_pages_follow_each_other_also_where_two_were_played_at_one_moment(journal: SqlJournalStore, limit: int) -> None:
+def test_pages_follow_each_other_also_where_two_were_played_at_one_moment(
+    open_journal: OpenJournal, database_url: str, limit: int
+) -> None:
+    journal = open_journal(database_url)
     journal.commit([played(0, 5, 3), played(1, 5, 4), played(2, 5, 4)])
+    journal.commit([msgspec.structs.replace(played(3, 5, 3), line=line_of("bob", PROGRESS))])
     pages = [listed(journal, limit=limit)]
+    journal.commit([played(3, 5, 2)])  # older than all, and later than the first page
     while pages[-1].after is not None and len(pages) < 9:
         pages.append(listed(journal, limit=limit, after=pages[-1].after))
     assert [film for page in pages for film in films_of(page)] == [2, 1, 0]
-    assert len(pages) == 3 // limit
+    assert [page.revision for page in pages] == [3] * (3 // limit)
 
 
 def test_a_later_page_leaves_out_what_has_changed_which_the_changes_since_then_have(journal: SqlJournalStore) -> None:
