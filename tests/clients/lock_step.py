@@ -71,7 +71,7 @@ class Pair:
     def revision_of(self, collection: str) -> int:
         """Return the last one applied to a collection."""
         session = self.python._session
-        return 0 if session is None else session.lists.head.of(collection).revision
+        return 0 if session is None else session.collections.head.of(collection).revision
 
     def run(self, step: Step) -> None:
         """Take one step with both.

@@ -11,7 +11,7 @@ import pytest
 from syncd_client import MemoryStore
 from syncd_client.data.collection import Collection
 from syncd_client.data.messages import WatchlistSnapshot
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import UserState
 
 from actors.bus import message_handler
@@ -151,14 +151,16 @@ def lose_the_queue_on_a_restart(patch: pytest.MonkeyPatch) -> None:
 
 
 def number_writes_again_after_a_restart(patch: pytest.MonkeyPatch) -> None:
-    begin = UserLists.__init__
+    begin = UserCollections.__init__
 
-    def forgetful(self: UserLists, user_id: str, stored: UserState | None, new_replica: Callable[[], str]) -> None:
+    def forgetful(
+        self: UserCollections, user_id: str, stored: UserState | None, new_replica: Callable[[], str]
+    ) -> None:
         begin(self, user_id, stored, new_replica)
         self._head = msgspec.structs.replace(self._head, operations=0)
         self.watchlist.head = msgspec.structs.replace(self.watchlist.head, adds=0)
 
-    patch.setattr(UserLists, "__init__", forgetful)
+    patch.setattr(UserCollections, "__init__", forgetful)
 
 
 def drop_answers_with_the_history(patch: pytest.MonkeyPatch) -> None:

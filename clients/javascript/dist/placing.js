@@ -1,6 +1,6 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/data/between.ts
+// src/data/fractional_index.ts
 var MAX_LENGTH = 64;
 var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 var BASE = DIGITS.length;

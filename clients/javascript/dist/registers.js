@@ -1,6 +1,16 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/data/carried.ts
+// src/data/ids.ts
+var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
+var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
+var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
+var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
+function checkName(field, text) {
+  if (typeof text === "string" && NAME.test(text)) return text;
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
+}
+
+// src/data/item_fields.ts
 var MAX_DATA_BYTES = 1024;
 var LONE = /[^\\](?:\\\\)*\\ud/u;
 function checkedObject(name, value) {
@@ -11,16 +21,6 @@ function checkedObject(name, value) {
 }
 function bytesOf(text) {
   return encodeURIComponent(text).replace(/%../gu, "_").length;
-}
-
-// src/data/ids.ts
-var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
-var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
-var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
-var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
-function checkName(field, text) {
-  if (typeof text === "string" && NAME.test(text)) return text;
-  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
 }
 
 // src/data/keys.ts
@@ -46,7 +46,7 @@ function named(prefix) {
   return areRegisters(prefix) ? { collection: prefix.slice(1, -1) } : { list: prefix.slice(0, -1) };
 }
 
-// src/data/members.ts
+// src/data/register_fields.ts
 var MAX_SECONDS = 1e7;
 var ruled = (isSo, rule) => (name, value) => {
   if (isSo(value)) return value;

@@ -169,7 +169,7 @@ var Devices = class extends ShownRegisters {
   }
 };
 
-// src/data/carried.ts
+// src/data/item_fields.ts
 var MAX_DATA_BYTES = 1024;
 function carriedBy({
   data,
@@ -647,9 +647,9 @@ var WriteQueue = class {
   }
 };
 
-// src/data/collections.ts
+// src/data/user_collections.ts
 var MAX_TAGS = 2;
-var Collections = class {
+var UserCollections = class {
   userId;
   state;
   queue;
@@ -1780,7 +1780,7 @@ var Core = class {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before2 = this.signOut(false);
-    const collections = new Collections(userId, stored, this.#deps.newReplica);
+    const collections = new UserCollections(userId, stored, this.#deps.newReplica);
     const put = (output) => this.#outputs.push(output);
     const timers = new Timers(put, this.#deps.nowMs);
     const connector = new Connector(collections, put, timers, this.#deps);
@@ -3748,7 +3748,7 @@ var SyncClient = class extends PlatformEventTarget {
   }
 };
 
-// src/data/between.ts
+// src/data/fractional_index.ts
 var MAX_LENGTH = 64;
 var DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 var BASE = DIGITS.length;

@@ -4,7 +4,7 @@ import { Core, type RegistersPart } from "./core/core.js";
 import type { SyncEvent } from "./core/events.js";
 import type { Output, Timer, Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
-import { type Carried, carriedBy } from "./data/carried.js";
+import { type Carried, carriedBy } from "./data/item_fields.js";
 import type { CalledAction } from "./data/messages.js";
 import type { Transient } from "./data/register_views.js";
 import type { Change, UserState } from "./data/user_state.js";

@@ -1,6 +1,6 @@
 /** A list of the user as an app sees it. */
 
-import { checkedCarried, type ItemWords } from "./data/carried.js";
+import { checkedCarried, type ItemWords } from "./data/item_fields.js";
 import { prefixOf } from "./data/keys.js";
 import type { Item } from "./data/list_view.js";
 import type { Action } from "./data/messages.js";

@@ -15,7 +15,7 @@ from syncd_client.core.tokens import Tokens
 from syncd_client.data.hlc import MAX_LOGICAL, Timestamp, tick
 from syncd_client.data.list_view import Item, list_view
 from syncd_client.data.messages import Ping, Write, encode
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import ConfirmedItem
 from syncd_client.data.write_queue import MAX_IN_FLIGHT
 
@@ -95,14 +95,14 @@ def test_a_callback_that_does_not_answer_is_named_as_the_app_knows_it() -> None:
 
 
 def test_an_add_of_what_is_confirmed_with_the_same_stamp_keeps_who_added_it() -> None:
-    lists = UserLists("alice", None, lambda: "r1")
+    lists = UserCollections("alice", None, lambda: "r1")
     write = lists.enqueue("add", A, 1)
     confirmed = ConfirmedItem(A, write.timestamp, -7, "tv")
     assert list_view([confirmed], [write]) == (Item(A, write.timestamp, "tv", pending=True),)
 
 
 def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
-    lists = UserLists("alice", None, lambda: "r1")
+    lists = UserCollections("alice", None, lambda: "r1")
     queued = [
         lists.enqueue("add", f"00000000-0000-0000-0000-{number:012}", 1).operation_id
         for number in range(MAX_IN_FLIGHT + 10)
@@ -120,7 +120,7 @@ def test_no_more_than_the_bound_is_in_flight_and_the_order_is_kept() -> None:
 
 def test_an_add_gets_one_new_tag_and_then_none_at_its_place_in_the_queue() -> None:
     replicas = iter(["r1", "r2", "r3"])
-    lists = UserLists("alice", None, lambda: next(replicas))
+    lists = UserCollections("alice", None, lambda: next(replicas))
     lists.enqueue("add", A, 1)
     lists.enqueue("remove", A, 1)
     sent: list[dict[str, str]] = []
@@ -137,7 +137,7 @@ def test_an_add_gets_one_new_tag_and_then_none_at_its_place_in_the_queue() -> No
 
 
 def test_what_follows_a_write_that_the_service_stamped_later_is_stamped_by_it_too() -> None:
-    lists = UserLists("alice", None, lambda: "r1")
+    lists = UserCollections("alice", None, lambda: "r1")
     first = lists.enqueue("add", A, 1)
     lists.enqueue("remove", A, 2)
     lists.enqueue("add", B, 3)

@@ -211,7 +211,7 @@ async def test_on_a_full_disk_the_client_goes_on_and_no_number_is_given_twice(
     next_run = opened(path)
     third = next_run.add(C)
     assert third.id not in queue
-    sent = {first.id, *(write.operation_id for write in client._engine.core._session.lists.queue)}  # type: ignore[union-attr]
+    sent = {first.id, *(write.operation_id for write in client._engine.core._session.collections.queue)}  # type: ignore[union-attr]
     assert third.id not in sent, "the service may know this number as another change's"
     await next_run.close()
 

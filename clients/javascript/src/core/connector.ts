@@ -1,7 +1,7 @@
 /** Keeps one user's collections connected: tokens, attempts, and what follows each end of one. */
 
-import type { Collections } from "../data/collections.js";
 import type { ServerMessage } from "../data/messages.js";
+import type { UserCollections } from "../data/user_collections.js";
 import { afterClose, afterRefusal, delayMs, type Then } from "./close_policy.js";
 import { Exchange, GapError } from "./exchange.js";
 import type { Output, Timer, Transport } from "./outputs.js";
@@ -19,7 +19,7 @@ const FOLLOW_MS = 50;
 
 /** Of one user, with one connection at most. */
 export class Connector {
-  readonly #collections: Collections;
+  readonly #collections: UserCollections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
   readonly #nowMs: () => number;
@@ -34,7 +34,7 @@ export class Connector {
 
   /** `put`: where its outputs go. */
   constructor(
-    collections: Collections,
+    collections: UserCollections,
     put: (output: Output) => void,
     timers: Timers,
     { nowMs, random }: { readonly nowMs: () => number; readonly random: () => number },

@@ -6,12 +6,12 @@
  * it, is such a thing too.
  */
 
-import { type Carried, checkedCarried } from "../data/carried.js";
-import { Collections } from "../data/collections.js";
 import { checkListName, checkUserId } from "../data/ids.js";
+import { type Carried, checkedCarried } from "../data/item_fields.js";
 import { areRegisters, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "../data/keys.js";
 import type { CalledAction, ServerMessage } from "../data/messages.js";
 import type { Transient } from "../data/register_views.js";
+import { UserCollections } from "../data/user_collections.js";
 import type { UserState } from "../data/user_state.js";
 import { Connector } from "./connector.js";
 import type { Output, Timer, Transport } from "./outputs.js";
@@ -34,7 +34,7 @@ export type RegistersPart = typeof import("../data/registers.js");
 
 /** A user's collections, and what keeps them connected. */
 interface SignedIn {
-  readonly collections: Collections;
+  readonly collections: UserCollections;
   readonly connector: Connector;
   readonly timers: Timers;
 }
@@ -98,7 +98,7 @@ export class Core {
     checkUserId(userId);
     if (userId === this.userId) return this.connect();
     const before = this.signOut(false);
-    const collections = new Collections(userId, stored, this.#deps.newReplica);
+    const collections = new UserCollections(userId, stored, this.#deps.newReplica);
     const put = (output: Output): unknown => this.#outputs.push(output);
     const timers = new Timers(put, this.#deps.nowMs);
     const connector = new Connector(collections, put, timers, this.#deps);
@@ -255,7 +255,7 @@ export class Core {
   }
 
   /** Have what has changed stored, first of all; whether the app should look again. */
-  #save(collections: Collections): boolean {
+  #save(collections: UserCollections): boolean {
     const { changes, hasUpdated } = collections.takeChanges();
     if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
     return hasUpdated;

@@ -1,9 +1,9 @@
 /** What is said on one open connection, to its end. */
 
-import type { Collections } from "../data/collections.js";
 import { areRegisters, contentIn, named, prefixIn, prefixOf } from "../data/keys.js";
 import type { Message, Piece, Resumed, ServerMessage, Snapshot, Update } from "../data/messages.js";
 import type { PendingWrite } from "../data/stored.js";
+import type { UserCollections } from "../data/user_collections.js";
 import { asMessage } from "../data/user_state.js";
 import type { SyncEvent } from "./events.js";
 import type { Output } from "./outputs.js";
@@ -25,7 +25,7 @@ interface Line {
 
 /** Brings a user's lists and the service's together. */
 export class Exchange {
-  readonly #collections: Collections;
+  readonly #collections: UserCollections;
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
   readonly #nowMs: () => number;
@@ -36,7 +36,7 @@ export class Exchange {
   #reconnectAfterMs: number | null = null;
 
   /** `put`: where its outputs go; `nowMs`: the wall clock. */
-  constructor(collections: Collections, put: (output: Output) => void, timers: Timers, nowMs: () => number) {
+  constructor(collections: UserCollections, put: (output: Output) => void, timers: Timers, nowMs: () => number) {
     this.#collections = collections;
     this.#put = put;
     this.#timers = timers;

@@ -1,14 +1,14 @@
 /** What an attempt to connect asks for: the path and query behind the service's address. */
 
-import type { Collections } from "../data/collections.js";
 import { named } from "../data/keys.js";
+import type { UserCollections } from "../data/user_collections.js";
 import type { Transport } from "./outputs.js";
 
 /** How long the service may hold back the answer to a poll; below what intermediaries wait for one. */
 const POLL_S = 25;
 
 /** What asks for all that the lists lack, in pieces. `isLive`: nothing that is known. */
-export function targetOf(transport: Transport, collections: Collections, isLive: boolean): string {
+export function targetOf(transport: Transport, collections: UserCollections, isLive: boolean): string {
   const path = transport === "websocket" ? "/ws" : "/api/v1/sync/stream";
   const lists = collections.asked.map((prefix) => ({ prefix, cursor: collections.pieces(prefix).cursor }));
   lists.sort((a, b) => Number(b.cursor !== null) - Number(a.cursor !== null)); // a cursor is of the first one named

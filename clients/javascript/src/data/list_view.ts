@@ -1,7 +1,7 @@
 /** The list as the app sees it: what the service has confirmed, with the user's own writes on top. */
 
-import { type Carried, carriedBy } from "./carried.js";
 import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
+import { type Carried, carriedBy } from "./item_fields.js";
 import { contentIn } from "./keys.js";
 import type { CalledAction } from "./messages.js";
 import type { ConfirmedItem, PendingWrite } from "./stored.js";

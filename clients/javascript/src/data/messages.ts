@@ -4,8 +4,8 @@
  * Shapes: docs/protocol.md; what a client does not need is left out.
  */
 
-import type { Carried } from "./carried.js";
 import type { Timestamp } from "./hlc.js";
+import type { Carried } from "./item_fields.js";
 
 export type Action = "add" | "remove";
 

@@ -1,6 +1,6 @@
 /** Where an item is to stand: the positions to give when one is put beside another. */
 
-import { between } from "./between.js";
+import { between } from "./fractional_index.js";
 import type { Item } from "./list_view.js";
 
 /** The list that it is moved in. */

@@ -2,6 +2,6 @@
 
 /** What a client needs for registers alone: progress, devices and which lists there are. */
 
-export { checkedWords } from "./members.js";
+export { checkedWords } from "./register_fields.js";
 export { saysAlready, VIEWS } from "./register_views.js";
 export { Registers } from "./user_registers.js";

@@ -1,7 +1,7 @@
 /** What is stored of an item, and of a write of the user. */
 
-import type { Carried } from "./carried.js";
 import type { Timestamp } from "./hlc.js";
+import type { Carried } from "./item_fields.js";
 import type { WriteAction } from "./messages.js";
 
 /** A content that the service says is in a list; or a register, of which `data` is what is known. */

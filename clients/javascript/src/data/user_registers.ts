@@ -1,13 +1,13 @@
 /** The registers of one user: what a client does not do with them as with lists. */
 
-import type { Carried } from "./carried.js";
-import type { Collections } from "./collections.js";
+import type { Carried } from "./item_fields.js";
 import { contentIn, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "./keys.js";
-import { checkedWords } from "./members.js";
 import type { CalledAction, Members, ServerMessage, WriteAction } from "./messages.js";
+import { checkedWords } from "./register_fields.js";
 import { asMessage, asOfList, type Hint, type ListName } from "./register_messages.js";
 import { type DeviceItem, devicesOf, saysAlready, type Transient } from "./register_views.js";
 import { Reports } from "./reports.js";
+import type { UserCollections } from "./user_collections.js";
 
 const REPORT_MS = 10_000;
 
@@ -23,13 +23,13 @@ interface ReportTimer {
 
 /** Of one user who is signed in. */
 export class Registers {
-  readonly #collections: Collections;
+  readonly #collections: UserCollections;
   readonly #timers: ReportTimer;
   readonly #reports = new Reports();
   transient: Transient = { version: 0, held: [], hints: null, lists: [] };
   readonly asMessage = asMessage;
 
-  constructor(collections: Collections, timers: ReportTimer) {
+  constructor(collections: UserCollections, timers: ReportTimer) {
     this.#collections = collections;
     this.#timers = timers;
   }

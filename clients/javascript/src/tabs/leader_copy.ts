@@ -2,7 +2,7 @@
 
 import type { Transport } from "../core/outputs.js";
 import type { State } from "../core/state.js";
-import { carriedBy } from "../data/carried.js";
+import { carriedBy } from "../data/item_fields.js";
 import type { Transient } from "../data/register_views.js";
 import { type Storage, UserState } from "../data/user_state.js";
 import type { Batch, Call } from "../engine.js";

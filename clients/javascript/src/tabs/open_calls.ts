@@ -1,6 +1,6 @@
 /** What a tab has asked its leader for, and does not know to be done. */
 
-import type { Carried } from "../data/carried.js";
+import type { Carried } from "../data/item_fields.js";
 import type { ShownWrite } from "../data/list_view.js";
 import type { CalledAction } from "../data/messages.js";
 import { type Call, type NamedContent, randomName } from "../engine.js";

@@ -10,7 +10,7 @@
  */
 
 import type { SyncEvent } from "../core/events.js";
-import type { Carried } from "../data/carried.js";
+import type { Carried } from "../data/item_fields.js";
 import { areRegisters, PROGRESS, prefixIn } from "../data/keys.js";
 import type { CalledAction } from "../data/messages.js";
 import { type UserState, userState } from "../data/user_state.js";

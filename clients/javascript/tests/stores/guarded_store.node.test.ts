@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-
-import { Collections } from "../../src/data/collections.js";
 import { prefixOf, WATCHLIST } from "../../src/data/keys.js";
+import { UserCollections } from "../../src/data/user_collections.js";
 import type { Change, Stored } from "../../src/data/user_state.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
@@ -58,11 +57,11 @@ function open(context: TestContext) {
 }
 
 /** A client's list, as it is claimed. */
-async function claim(guarded: GuardedStore, replica = "disk"): Promise<Collections> {
-  return new Collections("alice", await guarded.claim("alice", false, null), () => replica);
+async function claim(guarded: GuardedStore, replica = "disk"): Promise<UserCollections> {
+  return new UserCollections("alice", await guarded.claim("alice", false, null), () => replica);
 }
 
-async function save(guarded: GuardedStore, lists: Collections): Promise<void> {
+async function save(guarded: GuardedStore, lists: UserCollections): Promise<void> {
   await guarded.save("alice", lists.takeChanges().changes);
 }
 
@@ -142,7 +141,7 @@ test("a store that never answers is given up after some seconds, and what it did
 
 test("what a store that fails from the start holds is added to what was done without it", async (context) => {
   const { store, merged, guarded, pass } = open(context);
-  const earlier = new Collections("alice", null, () => "disk");
+  const earlier = new UserCollections("alice", null, () => "disk");
   earlier.enqueue("add", A, 1, { origin: "an earlier page's call" });
   earlier.applySnapshot("", { revision: 7, epoch: "e", items: [{ content_id: C }] });
   await store.save("alice", earlier.takeChanges().changes);
@@ -168,7 +167,7 @@ test("what a store that fails from the start holds is added to what was done wit
 test("lists that were written here and there are both there afterwards, and nothing is numbered twice", async (context) => {
   const { store, guarded, pass } = open(context);
   const [kids, party] = [prefixOf("kids"), prefixOf("party")];
-  const earlier = new Collections("alice", null, () => "disk");
+  const earlier = new UserCollections("alice", null, () => "disk");
   earlier.applySnapshot("", { revision: 7, epoch: "e", items: [{ content_id: C }] });
   earlier.applySnapshot(kids, { revision: 5, epoch: "e", items: [{ content_id: A }] });
   earlier.enqueue("add", kids + B, 1);
@@ -194,7 +193,7 @@ test("lists that were written here and there are both there afterwards, and noth
 
 test("what can be read of a store that can't be claimed is shown, and sent under its own names", async (context) => {
   const { store, guarded, pass } = open(context);
-  const earlier = new Collections("alice", null, () => "disk");
+  const earlier = new UserCollections("alice", null, () => "disk");
   earlier.enqueue("add", A, 1, { origin: "an earlier call" });
   await store.save("alice", earlier.takeChanges().changes);
   store.behaviour = "rejects";
@@ -241,7 +240,7 @@ test("what was stored of a user since an erasure is no more erased when the stor
   store.behaviour = "good";
   await pass(1);
   assert.equal(guarded.storage, "persistent");
-  const elsewhere = new Collections("alice", null, () => "another client's");
+  const elsewhere = new UserCollections("alice", null, () => "another client's");
   elsewhere.enqueue("add", A, 1);
   await store.save("alice", elsewhere.takeChanges().changes);
   store.behaviour = "rejects";

@@ -2,9 +2,8 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-
-import { Collections } from "../../src/data/collections.js";
 import { prefixOf, WATCHLIST } from "../../src/data/keys.js";
+import { UserCollections } from "../../src/data/user_collections.js";
 import type { Stored } from "../../src/data/user_state.js";
 import { MemoryStore } from "../../src/stores/memory_store.js";
 import { Mirror, stateOf } from "../../src/stores/mirror.js";
@@ -16,17 +15,17 @@ const KIDS = prefixOf("kids");
 
 /** What is stored once both, each of which knows nothing of the other, are one; `merged`: how often that was told. */
 async function rejoined(
-  inStore: (lists: Collections) => void,
-  inMemory: ((lists: Collections) => void) | null,
+  inStore: (lists: UserCollections) => void,
+  inMemory: ((lists: UserCollections) => void) | null,
 ): Promise<{ stored: Stored; merged: number }> {
   const store = new MemoryStore();
-  const disk = new Collections("alice", null, () => "disk");
+  const disk = new UserCollections("alice", null, () => "disk");
   inStore(disk);
   await store.save("alice", disk.takeChanges().changes);
   const mirror = new Mirror(null);
   mirror.fork("memory");
   if (inMemory !== null) {
-    const memory = new Collections("alice", null, () => "memory");
+    const memory = new UserCollections("alice", null, () => "memory");
     inMemory(memory);
     mirror.note(memory.takeChanges().changes);
   }
@@ -54,7 +53,7 @@ test("stamps go on behind the last one of both, and numbers behind those of eith
         memory.enqueue("add", C, ownMs);
       },
     );
-    const lists = new Collections("alice", stateOf(stored), () => "another");
+    const lists = new UserCollections("alice", stateOf(stored), () => "another");
     lists.enqueue("remove", A, 500);
     const writes = Array.from(lists.state.queue.values());
     assert.deepEqual(
@@ -106,7 +105,7 @@ test("a write of the journal that goes on is wanted as of when it was written", 
 });
 
 test("a list that is stored is kept, if nothing came of it since or nothing was done at all", async () => {
-  for (const inMemory of [null, (memory: Collections): void => memory.enqueue("add", B, 1)]) {
+  for (const inMemory of [null, (memory: UserCollections): void => memory.enqueue("add", B, 1)]) {
     const { stored, merged } = await rejoined(
       (disk) => disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] }),
       inMemory,

@@ -3,9 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-
-import { Collections } from "../../src/data/collections.js";
 import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import { UserCollections } from "../../src/data/user_collections.js";
 import { ErasedError, SupersededError } from "../../src/stores/store.js";
 import type { TabMessage } from "../../src/tabs/tab_message.js";
 import type { TabSession } from "../../src/tabs/tab_session.js";
@@ -61,7 +60,7 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   const { store, tabs, session } = open(context);
   const claim = context.mock.method(store, "claim");
   const said = { ...OF_LEADER, storage: "memory" } as const;
-  const watchlist = new Collections("alice", null, () => "of the other");
+  const watchlist = new UserCollections("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1, { origin: "a call" });
   watchlist.takeChanges();
   const stored = watchlist.state.stored();
@@ -102,7 +101,7 @@ test("a tab that cannot read what its leader has stored asks for it", async (con
   tabs.onMessage(OF_LEADER);
   await setImmediate();
   assert.deepEqual(tabs.told.at(-1), { type: "ask_stored" });
-  const watchlist = new Collections("alice", null, () => "of the other");
+  const watchlist = new UserCollections("alice", null, () => "of the other");
   watchlist.enqueue("add", A, 1);
   tabs.onMessage({ type: "stored", leader: "other", stored: watchlist.state.stored() });
   await session.shown;
@@ -252,7 +251,7 @@ test("what a leader stored, but could not tell, is not done again by the next on
   session.write("add", [A]);
   const call = tabs.told.find((message) => message.type === "call" && message.call.type === "change");
   assert.ok(call?.type === "call" && call.call.type === "change");
-  const watchlist = new Collections("alice", null, () => "the replica");
+  const watchlist = new UserCollections("alice", null, () => "the replica");
   watchlist.enqueue("add", A, 1, { origin: call.call.writes[0]?.name ?? "" });
   await store.save("alice", watchlist.takeChanges().changes);
   tabs.grant();

@@ -16,7 +16,7 @@ from syncd_client.core.token import Token
 from syncd_client.core.tokens import NO_ANSWER, Fault, Tokens, stripped
 from syncd_client.core.transports import Transports
 from syncd_client.data import messages
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 
 FOLLOW_MS: Final = 50
 """In which lists are gathered that are opened one after the other."""
@@ -26,7 +26,7 @@ class Connector:
     """Of one user, with one connection at most; its outputs go to ``put``.
 
     Args:
-        lists: the user's collections.
+        collections: the user's.
         timers: the user's.
         now_ms: the wall clock, ms since 1970.
         random: in [0, 1).
@@ -34,19 +34,19 @@ class Connector:
 
     def __init__(
         self,
-        lists: UserLists,
+        collections: UserCollections,
         put: Callable[[Output], None],
         timers: Timers,
         now_ms: Callable[[], int],
         random: Callable[[], float],
     ) -> None:
-        self._lists = lists
-        self._followed = lists.followed
+        self._collections = collections
+        self._followed = collections.followed
         """What the attempt or connection under way asks for."""
         self._put = put
         self._timers = timers
         self._now_ms = now_ms
-        self._tokens = Tokens(lists.user_id, put, self._timers, now_ms)
+        self._tokens = Tokens(collections.user_id, put, self._timers, now_ms)
         self._transports = Transports(self._timers, now_ms)
         self._silence = Silence(put, self._timers)
         self._pauses = Pauses(put, self._timers, random)
@@ -145,7 +145,7 @@ class Connector:
         """It is open, or the next poll is answered."""
         if self._exchange is not None:
             return
-        self._exchange = Exchange(self._lists, self._followed, self._put, self._timers, self._now_ms)
+        self._exchange = Exchange(self._collections, self._followed, self._put, self._timers, self._now_ms)
         self._silence.begin(can_ask=self._is_websocket, has_asked=not self._is_websocket)
         self._put(Emit(events.Connected()))
 
@@ -259,7 +259,7 @@ class Connector:
     def _open(self, token: Token) -> None:
         self._state = State.OPENING
         self._tokens.use(token)
-        self._followed = self._lists.followed
+        self._followed = self._collections.followed
         self._transports.begin_attempt()
         self._put_open(token)
         self._silence.begin(can_ask=False, has_asked=True)

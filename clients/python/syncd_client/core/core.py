@@ -125,8 +125,8 @@ class Core(CoreView):
             ValueError: ``data`` or ``position`` is none that the service keeps.
             TypeError: ``data`` is not what JSON can hold.
         """
-        lists = self._signed_in().lists
-        write = lists.enqueue(operation, content_id, self._deps.now_ms(), list_id, data, position)
+        collections = self._signed_in().collections
+        write = collections.enqueue(operation, content_id, self._deps.now_ms(), list_id, data, position)
         return write, self._done()
 
     def report(
@@ -265,7 +265,7 @@ class Core(CoreView):
     def _sign_out(self, *, erase: bool) -> None:
         if self._session is None:
             return
-        user_id = self._session.lists.user_id
+        user_id = self._session.collections.user_id
         self._session.sign_out(erase=erase)
         if erase:
             self._outputs.append(Erase(user_id))

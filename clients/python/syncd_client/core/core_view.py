@@ -33,7 +33,7 @@ class CoreView:
     @property
     def user_id(self) -> str | None:
         """Whose list is open; ``None``: nobody's."""
-        return self._session.lists.user_id if self._session else None
+        return self._session.collections.user_id if self._session else None
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -43,7 +43,7 @@ class CoreView:
     @property
     def queued(self) -> int:
         """How many writes are not settled."""
-        return len(self._session.lists.queue) if self._session else 0
+        return len(self._session.collections.queue) if self._session else 0
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -57,25 +57,25 @@ class CoreView:
 
     def items_of(self, list_id: str | None) -> tuple[Item, ...]:
         """Return a list as it is known; ``None``: the watchlist."""
-        return self._session.lists.collection(list_id).items if self._session else ()
+        return self._session.collections.collection(list_id).items if self._session else ()
 
     @property
     def progress(self) -> tuple[ProgressItem, ...]:
         """How far the user has come, the newest play first."""
-        return self._session.lists.progress.items if self._session else ()
+        return self._session.collections.progress.items if self._session else ()
 
     @property
     def devices(self) -> tuple[DeviceItem, ...]:
         """The user's devices, by their ids."""
-        return self._session.lists.devices.items if self._session else ()
+        return self._session.collections.devices.items if self._session else ()
 
     @property
     def catalogue(self) -> tuple[ListName, ...]:
         """Which lists the user has beside the watchlist."""
-        return self._session.lists.catalogue.items if self._session else ()
+        return self._session.collections.catalogue.items if self._session else ()
 
     @property
     def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:
         """The reports of progress that are shown and are neither queued nor stored: content ids and what they say."""
-        held = self._session.lists.progress.held if self._session else ()
+        held = self._session.collections.progress.held if self._session else ()
         return tuple((content_id, report.says) for content_id, report in held)

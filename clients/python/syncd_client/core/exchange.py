@@ -15,7 +15,7 @@ from syncd_client.data.followed_collection import AnyCollection
 from syncd_client.data.messages import Ack, Error, OfCollection, Resumed, ServerMessage, WatchlistUpdate, collection_of
 from syncd_client.data.register_messages import DeviceUpdate, ProgressUpdate, RegisterUpdate
 from syncd_client.data.snapshots import Snapshot, SnapshotPiece
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import PendingWrite
 
 STABLE_MS: Final = 10_000
@@ -48,20 +48,20 @@ class Exchange:
     """Brings the collections that a connection follows and the service's together; its outputs go to ``put``.
 
     Args:
-        lists: the user's collections.
+        collections: the user's.
         followed: those that the connection was opened for.
         now_ms: the wall clock.
     """
 
     def __init__(
         self,
-        lists: UserLists,
+        collections: UserCollections,
         followed: Sequence[AnyCollection],
         put: Callable[[Output], None],
         timers: Timers,
         now_ms: Callable[[], int],
     ) -> None:
-        self._lists = lists
+        self._collections = collections
         self._follows = {collection.name: Follow(collection) for collection in followed}
         self._put = put
         self._timers = timers
@@ -76,8 +76,8 @@ class Exchange:
 
     def end(self) -> None:
         """Forget what only the connection knew: it has ended."""
-        self._lists.queue.release_all()
-        self._lists.devices.end_hints()
+        self._collections.queue.release_all()
+        self._collections.devices.end_hints()
 
     def receive(self, message: ServerMessage) -> None:
         """Act on one message.
@@ -93,7 +93,7 @@ class Exchange:
                     self._receive(follow, message)
             case messages.Lists(lists=lists):
                 if LISTS in self._follows:
-                    self._lists.catalogue.tell(lists)
+                    self._collections.catalogue.tell(lists)
             case Ack():
                 self._acknowledge(message)
             case Error():
@@ -111,7 +111,7 @@ class Exchange:
         """Send the writes that may go now; they are in flight from here on."""
         if not self.is_live or self._is_paused:
             return
-        for write in self._lists.queue.take_sendable():
+        for write in self._collections.queue.take_sendable():
             self._put(Send(write.as_message()))
 
     def end_pause(self) -> None:
@@ -121,7 +121,7 @@ class Exchange:
     def _receive(self, follow: Follow, message: OfCollection) -> None:
         match message:
             case DeviceUpdate(revision=None, device_id=device_id, is_online=bool(is_online), last_seen=str(last_seen)):
-                self._lists.devices.hint(device_id, is_online=is_online, last_seen=last_seen)
+                self._collections.devices.hint(device_id, is_online=is_online, last_seen=last_seen)
             case WatchlistUpdate() | ProgressUpdate() | DeviceUpdate():
                 self._update(follow, message)
             case Snapshot():
@@ -134,8 +134,8 @@ class Exchange:
     def _resume(self, follow: Follow, resumed: Resumed) -> None:
         collection = follow.collection
         follow.resumed = resumed
-        if collection is self._lists.devices:
-            self._lists.devices.begin_hints()
+        if collection is self._collections.devices:
+            self._collections.devices.begin_hints()
         if resumed.recovered:
             collection.pieces.drop()
             collection.adopt_epoch(resumed.epoch)
@@ -157,7 +157,7 @@ class Exchange:
 
     def _replace_list(self, follow: Follow, snapshot: Snapshot) -> None:
         follow.collection.pieces.drop()
-        self._lists.apply_snapshot(follow.collection, snapshot)
+        self._collections.apply_snapshot(follow.collection, snapshot)
         self._go_live(follow, recovered=False)
 
     def _update(self, follow: Follow, update: WatchlistUpdate | RegisterUpdate) -> None:
@@ -166,7 +166,7 @@ class Exchange:
             return
         if follow.lacks_before(update, update.revision):
             raise GapError(f"revision {update.revision} came after {collection.revision}")
-        self._lists.apply_update(collection, update, update.revision)
+        self._collections.apply_update(collection, update, update.revision)
         self._check_live(follow)
 
     def _check_live(self, follow: Follow) -> None:
@@ -187,33 +187,33 @@ class Exchange:
             self._timers.start(Timer.STABLE, STABLE_MS)
 
     def _acknowledge(self, ack: Ack) -> None:
-        write = self._lists.queue.in_flight(ack.id)
+        write = self._collections.queue.in_flight(ack.id)
         if write is None:
             return
         is_superseded = ack.status == "superseded"
-        self._lists.acknowledge(write, ack.revision, ack.timestamp, is_superseded=is_superseded)
+        self._collections.acknowledge(write, ack.revision, ack.timestamp, is_superseded=is_superseded)
         self._emit(events.Confirmed(**_subject(write), status=ack.status, revision=ack.revision))
 
     def _fail(self, error: Error) -> None:
-        write = self._lists.queue.in_flight(error.id)
+        write = self._collections.queue.in_flight(error.id)
         if write is None:
             return
         if error.code == "not_found" and write.operation != "update":  # to be removed: that is what the user wants
             self._acknowledge(Ack("not_found", id=error.id))
             return
-        is_as_sent = self._lists.queue.is_as_sent(write)
-        self._lists.queue.release(write.operation_id)
+        is_as_sent = self._collections.queue.is_as_sent(write)
+        self._collections.queue.release(write.operation_id)
         if error.code == "try_again_later":
             self._is_paused = True
             after_ms = RETRY_MS if error.retry_after_ms is None else error.retry_after_ms
             self._timers.start(Timer.RETRY, after_ms)
         elif error.field == "timestamp" and not write.is_unstamped:
             if is_as_sent:  # else it is to be sent with another stamp anyhow
-                self._lists.stamp_again(write, self._now_ms())
+                self._collections.stamp_again(write, self._now_ms())
         elif _has_no_room_for_tag(error) and write.tag is not None:
-            self._lists.retag(write)
+            self._collections.retag(write)
         else:
-            self._lists.refuse(write)
+            self._collections.refuse(write)
             self._emit(events.Refused(**_subject(write), code=error.code, message=error.message))
 
     def _emit(self, event: Event) -> None:

@@ -9,7 +9,7 @@ from syncd_client.core.outputs import Timer
 from syncd_client.core.timers import Timers
 from syncd_client.data.progress_registers import HeldReport
 from syncd_client.data.register_messages import Seconds
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import PendingWrite
 
 REPORT_MS: Final = 10_000
@@ -31,13 +31,13 @@ class Reports:
     """Of one user who is signed in.
 
     Args:
-        lists: the user's.
+        collections: the user's.
         now_ms: the wall clock, ms since 1970.
     """
 
-    def __init__(self, lists: UserLists, timers: Timers, now_ms: Callable[[], int]) -> None:
-        self._lists = lists
-        self._progress = lists.progress
+    def __init__(self, collections: UserCollections, timers: Timers, now_ms: Callable[[], int]) -> None:
+        self._collections = collections
+        self._progress = collections.progress
         self._timers = timers
         self._now_ms = now_ms
         self._last: dict[str, _Report] = {}
@@ -62,7 +62,7 @@ class Reports:
     def remove(self, content_id: str) -> PendingWrite:
         """Queue that nothing is known of a content any more, what is held included."""
         self._progress.let_go(content_id)
-        return self._lists.write(self._progress, "remove", content_id, None, self._now_ms())
+        return self._collections.write(self._progress, "remove", content_id, None, self._now_ms())
 
     def put_held(self) -> None:
         """Queue what is held, as of when it was reported."""
@@ -71,6 +71,6 @@ class Reports:
             self._put(content_id, report.says, report.at_ms)
 
     def _put(self, content_id: str, says: dict[str, Any], at_ms: int) -> None:
-        self._lists.write(self._progress, "update", content_id, says, at_ms)
+        self._collections.write(self._progress, "update", content_id, says, at_ms)
         if not self._timers.is_running(Timer.REPORT):
             self._timers.start(Timer.REPORT, REPORT_MS)

@@ -9,7 +9,7 @@ from syncd_client.core.connector import Connector
 from syncd_client.core.outputs import Output, Save, Timer
 from syncd_client.core.reports import Reports
 from syncd_client.core.timers import Timers
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import PendingWrite, UserState
 
 
@@ -44,14 +44,14 @@ class Session:
         self._now_ms = deps.now_ms
         self._put = put
         self._timers = Timers(put, deps.now_ms)
-        self.lists = UserLists(user_id, stored, deps.new_replica)
-        self.lists.follow(opened)
-        self.reports = Reports(self.lists, self._timers, deps.now_ms)
-        self.connector = Connector(self.lists, put, self._timers, deps.now_ms, deps.random)
+        self.collections = UserCollections(user_id, stored, deps.new_replica)
+        self.collections.follow(opened)
+        self.reports = Reports(self.collections, self._timers, deps.now_ms)
+        self.connector = Connector(self.collections, put, self._timers, deps.now_ms, deps.random)
 
     def follow(self, collection: str) -> None:
         """Ask the service for a collection, too."""
-        if self.lists.follow([collection]):
+        if self.collections.follow([collection]):
             self.connector.follow()
 
     def disconnect(self) -> None:
@@ -77,20 +77,20 @@ class Session:
 
     def update_device(self, device_id: str, says: dict[str, Any]) -> PendingWrite | None:
         """Queue what is said of a device; ``None``: all of that is shown, and confirmed."""
-        devices = self.lists.devices
+        devices = self.collections.devices
         shown = next((item for item in devices.items if item.device_id == device_id), None)
         if shown and not shown.pending and all(getattr(shown, name) == value for name, value in says.items()):
             return None
-        return self.lists.write(devices, "update", device_id, says, self._now_ms())
+        return self.collections.write(devices, "update", device_id, says, self._now_ms())
 
     def forget_device(self, device_id: str) -> PendingWrite:
         """Queue that nothing is known of a device any more."""
-        return self.lists.write(self.lists.devices, "remove", device_id, None, self._now_ms())
+        return self.collections.write(self.collections.devices, "remove", device_id, None, self._now_ms())
 
     def take_changes(self) -> tuple[Save | None, bool]:
         """Return what is to be stored since the last call, if anything, and whether something may look different."""
-        changes = self.lists.take_changes()
-        has_news = self.lists.take_news()
+        changes = self.collections.take_changes()
+        has_news = self.collections.take_news()
         if changes is None:
             return None, has_news
-        return Save(self.lists.user_id, changes), has_news or changes.are_visible
+        return Save(self.collections.user_id, changes), has_news or changes.are_visible

@@ -47,7 +47,7 @@ def merged(stored: UserState, ours: UserState) -> UserState:
     """
     heads: dict[str, ListHead] = {}
     observed: dict[str, int] = {}
-    """Where the stored one's revisions mean nothing now: see UserLists.apply_snapshot."""
+    """Where the stored one's revisions mean nothing now: see UserCollections.apply_snapshot."""
     newer: dict[str, UserState] = {}
     for collection in stored.head.collections | ours.head.collections:
         theirs, mine = stored.head.of(collection), ours.head.of(collection)

@@ -4,7 +4,7 @@ import pytest
 from msgspec import structs
 from syncd_client import ConfirmedItem, Timestamp, UserState
 from syncd_client.data.renumbering import merged, renumbered
-from syncd_client.data.user_lists import UserLists
+from syncd_client.data.user_collections import UserCollections
 from syncd_client.data.user_state import Head, ListHead
 
 A, B, C = (f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abc")
@@ -12,7 +12,7 @@ A, B, C = (f"0b0e6a4e-52a5-4a5b-9a1f-00000000000{digit}" for digit in "abc")
 
 def state(replica: str, *content_ids: str, stored: UserState | None = None, **head: object) -> UserState:
     """Return a state, or what became of a stored one, after the user added contents."""
-    lists = UserLists("alice", stored, lambda: replica)
+    lists = UserCollections("alice", stored, lambda: replica)
     for content_id in content_ids:
         lists.enqueue("add", content_id, 1_000)
     return UserState(structs.replace(lists.head, **head), (), tuple(lists.queue))
@@ -85,14 +85,14 @@ def test_a_write_that_both_have_is_as_ours() -> None:
 
 
 def test_adds_to_each_list_are_counted_again_for_themselves() -> None:
-    lists = UserLists("alice", None, lambda: "r1")
+    lists = UserCollections("alice", None, lambda: "r1")
     lists.enqueue("add", A, 1_000, "kids")
     saved = lists.head
     for content_id, list_id in ((B, "kids"), (A, None), (C, "kids")):
         lists.enqueue("add", content_id, 1_000, list_id)
     again, _ = renumbered(UserState(lists.head, (), tuple(lists.queue)), saved, "r2")
     assert [write.tag for write in again.queue] == ["r1:1", "r2:1", "r2:1", "r2:2"]
-    onwards = UserLists("alice", again, lambda: "r3")
+    onwards = UserCollections("alice", again, lambda: "r3")
     assert [onwards.enqueue("add", C, 1_000, list_id).tag for list_id in ("kids", None, "new")] == [
         "r2:3",
         "r2:2",
@@ -118,7 +118,7 @@ def test_of_each_list_the_newer_state_is_kept_and_its_adds_go_on_behind_all_numb
 
 
 def test_writes_of_registers_are_numbered_again_without_tags() -> None:
-    lists = UserLists("alice", None, lambda: "r1")
+    lists = UserCollections("alice", None, lambda: "r1")
     saved = lists.head
     lists.write(lists.progress, "update", A, {"position_seconds": 1, "state": "paused"}, 1_000)
     again, old_ids = renumbered(UserState(lists.head, (), tuple(lists.queue)), saved, "r2")
@@ -131,7 +131,7 @@ def test_writes_of_registers_are_numbered_again_without_tags() -> None:
 
 def test_of_registers_the_newer_state_is_kept_whatever_there_is_of_the_watchlist() -> None:
     def at(revision: int, *, watchlist: int, epoch: str = "e1") -> UserState:
-        lists = UserLists("alice", None, lambda: f"r{revision}")
+        lists = UserCollections("alice", None, lambda: f"r{revision}")
         lists.write(lists.progress, "remove", A, None, 1_000)
         head = structs.replace(
             lists.head,

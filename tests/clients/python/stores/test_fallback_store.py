@@ -100,7 +100,7 @@ class Lives:
     def _send(self, client: Client) -> None:
         session = client._engine.core._session
         assert session is not None
-        for write in session.lists.queue:
+        for write in session.collections.queue:
             for name in (write.operation_id, write.tag):
                 assert name is not None
                 self._look_up(name, write)

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { type Carried, checkedCarried } from "../../src/data/carried.js";
+import { type Carried, checkedCarried } from "../../src/data/item_fields.js";
 
 test("an item may carry an object and a position; what is null or undefined is not said", () => {
   const data = { note: "\u{1F600} \\ud800", seen: [1, null] };

@@ -1,7 +1,7 @@
 /** What an app may say of registers: of how far a content was played, and of a device. */
 
-import { type Carried, checkedObject } from "./carried.js";
 import { checkName } from "./ids.js";
+import { type Carried, checkedObject } from "./item_fields.js";
 import { DEVICES, prefixIn, prefixOf } from "./keys.js";
 
 const MAX_SECONDS = 10_000_000;

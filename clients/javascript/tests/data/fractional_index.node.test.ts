@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 
-import { between } from "../../src/data/between.js";
+import { between } from "../../src/data/fractional_index.js";
 import { ROOT } from "../daemon.js";
 
 interface Place {

@@ -24,7 +24,7 @@ MAX_TAGS: Final = 2
 """Under so many tags an add is sent, one after the other, if the service has no room for them; then without one."""
 
 
-class UserLists:
+class UserCollections:
     """The watchlist, other lists and registers of one user, their one queue, and the numbering of what is in it.
 
     Args:

@@ -1,7 +1,7 @@
 /** One user's collections on this device: what messages and calls change in them, and what is to be stored of that. */
 
-import { type Carried, carriedBy } from "./carried.js";
 import { compareTimestamps, follow, NEVER, type Reading, type Timestamp, tick } from "./hlc.js";
+import { type Carried, carriedBy } from "./item_fields.js";
 import { areRegisters, prefixIn, WATCHLIST } from "./keys.js";
 import type { Snapshot, Update, WriteAction } from "./messages.js";
 import { SnapshotPieces } from "./snapshot_pieces.js";
@@ -17,7 +17,7 @@ const MAX_TAGS = 2;
  * Confirmed items, queue and numbering of one user, and the pieces that have come of lists as they are next. A list is known
  * by its prefix, which its keys begin with.
  */
-export class Collections {
+export class UserCollections {
   readonly userId: string;
   readonly state: UserState;
   readonly queue: WriteQueue;
