@@ -12,7 +12,7 @@ from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 
 from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement, for_update
-from storage.rules.user_journal import Answer
+from storage.rules.list_journal import Answer
 from storage.schema.rows import DONE, KINDS, answer_of, recorded_answer_of
 from storage.schema.rows_in import rows_in
 from storage.schema.tables import answers, operations

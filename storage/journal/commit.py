@@ -27,8 +27,8 @@ from storage.journal.registers import (
 )
 from storage.journal.usage import forget_replicas
 from storage.rules.bounds import Bounds
+from storage.rules.list_journal import JournalHead, ListJournal
 from storage.rules.register_journal import RegisterJournal
-from storage.rules.user_journal import JournalHead, UserJournal
 from storage.schema.rows import answer_row, context_row, head_row, live_row, update_row
 from storage.schema.tables import entries, heads, operations
 
@@ -122,7 +122,7 @@ def _with_beginnings(batch: Sequence[AnyOperation], outcomes: list[Outcome], beg
     return told
 
 
-def _write(transaction: Transaction, journals: Collection[UserJournal], now_ms: int) -> None:
+def _write(transaction: Transaction, journals: Collection[ListJournal], now_ms: int) -> None:
     """Write what the batch changed of sets, but for their heads."""
     recorded: list[Row] = []
     inserted: list[Row] = []
@@ -179,7 +179,7 @@ def _move_heads(
 
 def _pruned(
     transaction: Transaction,
-    journal: UserJournal | RegisterJournal,
+    journal: ListJournal | RegisterJournal,
     head: JournalHead,
     now_ms: int,
     limits: history.HistoryLimits,

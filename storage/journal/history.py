@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, delete, select
 from storage.databases.database import Transaction
 from storage.databases.statements import Statement
 from storage.journal.answers import AnswerKeeping
-from storage.rules.user_journal import JournalHead
+from storage.rules.list_journal import JournalHead
 from storage.schema.tables import operations
 
 DEFAULT_MAX_OPERATIONS = 10_000

@@ -13,7 +13,7 @@ from storage.databases.database import Transaction
 from storage.databases.statements import Statement
 from storage.journal.answers import AnswerKeeping
 from storage.journal.history import drop_before
-from storage.rules.user_journal import JournalHead
+from storage.rules.list_journal import JournalHead
 from storage.schema.tables import contexts, entries, heads
 
 DROPPED_AT_ONCE: Final = 500

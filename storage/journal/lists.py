@@ -17,7 +17,7 @@ from storage.journal.list_parts import drop_part
 from storage.journal.loading import lock_heads
 from storage.journal.reads import read_heads
 from storage.rules.bounds import Bounds, lists_bound
-from storage.rules.user_journal import JournalHead
+from storage.rules.list_journal import JournalHead
 from storage.schema.rows import head_of
 from storage.schema.rows_in import padded, places
 from storage.schema.tables import contexts, entries, heads, lists, operations

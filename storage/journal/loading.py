@@ -18,8 +18,8 @@ from storage.journal.known_devices import learn_spare_devices
 from storage.journal.registers import AskedRegisters, register_journals
 from storage.journal.usage import counted, unused_replicas
 from storage.rules.bounds import Bounds
+from storage.rules.list_journal import JOURNAL_REPLICA, NO_HEAD, JournalHead, ListJournal
 from storage.rules.register_journal import RegisterJournal
-from storage.rules.user_journal import JOURNAL_REPLICA, NO_HEAD, JournalHead, UserJournal
 from storage.schema.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.schema.rows_in import chunks, compile_rows_in, padded, places, rows_in
 from storage.schema.tables import answers as given_answers
@@ -36,7 +36,7 @@ _SMALL: Final = (1, 2, 4, 8, 16)
 _REPLICA: Final = contexts.c.replica
 _CONTENT_ID: Final = entries.c.content_id
 
-Journals = dict[str, UserJournal]
+Journals = dict[str, ListJournal]
 """By line."""
 
 
@@ -56,7 +56,7 @@ class Loaded(NamedTuple):
         ]
 
     @property
-    def all(self) -> Iterable[UserJournal | RegisterJournal]:
+    def all(self) -> Iterable[ListJournal | RegisterJournal]:
         """All of them."""
         return chain(self.sets.values(), self.registers.values())
 
@@ -168,13 +168,13 @@ class _Asked:
         journals: Journals = {}
         for line, head_stored in stored.items():
             if head_stored is None:
-                journals[line] = UserJournal(line, NO_HEAD, {}, answers_since_ms, bounds, exists=False)
+                journals[line] = ListJournal(line, NO_HEAD, {}, answers_since_ms, bounds, exists=False)
                 continue
             head, known = counted(transaction, line, head_stored), contexts_of_line[line]
             new = self._named[line] - len(known)
             lack = min(new, head.replicas + new - bounds.replicas_per_user)
             unused = unused_replicas(transaction, line, lack, known, now_ms)
-            journals[line] = UserJournal(line, head, known, answers_since_ms, bounds, unused)
+            journals[line] = ListJournal(line, head, known, answers_since_ms, bounds, unused)
         for row in self._live:
             journals[row[0]].learn_live(live_of(row))
         for line, operation_id, answer in self._answered:
@@ -209,7 +209,7 @@ def _learn_repeated_adds(transaction: Transaction, journals: Journals, batch: Se
         _learn_adds(transaction, journals[line], adds)
 
 
-def _learn_adds(transaction: Transaction, journal: UserJournal, adds: set[tuple[str, Tag]]) -> None:
+def _learn_adds(transaction: Transaction, journal: ListJournal, adds: set[tuple[str, Tag]]) -> None:
     """Load the earlier adds of the tags of ``adds``: of those live in their content, and of any that came lately."""
     known = {add: journal.added_revision(*add) for add in adds}
     revisions = [revision for revision in known.values() if revision is not None]

@@ -20,8 +20,8 @@ from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement
 from storage.journal.history import HistoryLimits
 from storage.rules.bounds import Bounds
+from storage.rules.list_journal import JournalHead
 from storage.rules.register_journal import Register, RegisterAnswer, RegisterJournal
-from storage.rules.user_journal import JournalHead
 from storage.schema.rows import fields_of, fields_text
 from storage.schema.rows_in import compile_rows_in, rows_in
 from storage.schema.tables import answers, registers

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select
 from storage.databases.database import Transaction
 from storage.databases.statements import Statement
 from storage.rules.bounds import UNUSED_DAYS
-from storage.rules.user_journal import JournalHead
+from storage.rules.list_journal import JournalHead
 from storage.schema.rows import DAY_MS
 from storage.schema.tables import contexts, entries
 

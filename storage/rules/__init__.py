@@ -1,1 +1,1 @@
-"""What operations do to a user's journal, in memory: no database."""
+"""What operations do to a line's journal, in memory: no database."""

@@ -1,4 +1,4 @@
-"""What operations do to one line of registers: the rules, in memory, without the database, as in ``user_journal``.
+"""What operations do to one line of registers: the rules, in memory, without the database, as in ``list_journal``.
 
 The latest word on each member of a key holds (``crdt/lww.py``), so the order in which words arrive does not matter.
 """
@@ -15,9 +15,9 @@ from actors.messages.registers import RegisterChange, RegisterOperation, Registe
 from crdt.hlc import HLCTimestamp, tick
 from crdt.lww import LWWMap, LWWRegister
 from storage.rules.bounds import BoundReached, Bounds, keys_bound
+from storage.rules.list_journal import JournalHead
 from storage.rules.live_tags import NO_FIELDS, Fields
 from storage.rules.stamps import stamped_behind
-from storage.rules.user_journal import JournalHead
 
 _encode: Final = json.Encoder().encode
 

@@ -12,8 +12,8 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from crdt.lww import LWWRegister
 from storage.databases.statements import Row
+from storage.rules.list_journal import Answer, JournalHead
 from storage.rules.live_tags import NO_FIELDS, Fields, LiveTag
-from storage.rules.user_journal import Answer, JournalHead
 
 DAY_MS: Final = 24 * 3600 * 1000
 
@@ -73,7 +73,7 @@ def tags_text(tags: tuple[str, ...]) -> str:
 def update_row(update: Update, status: Status, now_ms: int, *, is_lone: bool = False) -> Row:
     """Return the row of ``operations`` for ``update``, answered with ``status`` and recorded at ``now_ms``.
 
-    ``is_lone``: as of ``UserJournal.lone``.
+    ``is_lone``: as of ``ListJournal.lone``.
     """
     change, timestamp = update.change, update.timestamp
     return (

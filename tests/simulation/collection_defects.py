@@ -21,7 +21,7 @@ from crdt.lww import LWWRegister
 from storage.databases.statements import Statement
 from storage.journal import lists
 from storage.presence import SqlPresenceStore
-from storage.rules import user_journal
+from storage.rules import list_journal
 from storage.rules.register_journal import RegisterJournal
 
 Patch = Callable[[pytest.MonkeyPatch], None]
@@ -69,7 +69,7 @@ def leave_a_deleted_list_on_devices(patch: pytest.MonkeyPatch) -> None:
 
 
 def let_each_tag_carry_its_own_word(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(user_journal, "carrying", lambda _, live: live)
+    patch.setattr(list_journal, "carrying", lambda _, live: live)
 
 
 def tell_nobody_that_what_was_missed_has_holes(patch: pytest.MonkeyPatch) -> None:

@@ -34,7 +34,7 @@ from actors.watchlist.watchlist_sync import WatchlistSync
 from storage.databases.high_water_mark import HighWaterMark
 from storage.journal.answers import AnswerKeeping
 from storage.journal.journal_store import SqlJournalStore
-from storage.rules.user_journal import UserJournal
+from storage.rules.list_journal import ListJournal
 from syncd import node
 from syncd.local_commands import LocalCommands
 from tests.simulation import collection_defects, stream_defects
@@ -81,25 +81,25 @@ def relay_to_everybody(patch: pytest.MonkeyPatch) -> None:
 
 
 def let_removes_win(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(UserJournal, "_observed", lambda self, operation, live: frozenset(live))
+    patch.setattr(ListJournal, "_observed", lambda self, operation, live: frozenset(live))
 
 
 def forget_the_answers(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(UserJournal, "learn_answer", nothing)
+    patch.setattr(ListJournal, "learn_answer", nothing)
 
 
 def mint_a_tag_twice(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(UserJournal, "minted", property(lambda self: self.head.minted))
+    patch.setattr(ListJournal, "minted", property(lambda self: self.head.minted))
 
 
 def skip_a_revision(patch: pytest.MonkeyPatch) -> None:
-    record = UserJournal._record
+    record = ListJournal._record
 
-    def skipping(self: UserJournal, *args: Any) -> Outcome:
+    def skipping(self: ListJournal, *args: Any) -> Outcome:
         self.revision += self.revision % 7 == 6
         return record(self, *args)
 
-    patch.setattr(UserJournal, "_record", skipping)
+    patch.setattr(ListJournal, "_record", skipping)
 
 
 def replay_one_too_few(patch: pytest.MonkeyPatch) -> None:
@@ -260,12 +260,12 @@ def disconnect_nobody(patch: pytest.MonkeyPatch) -> None:
 
 
 def let_foreign_removes_take_everything(patch: pytest.MonkeyPatch) -> None:
-    remove = UserJournal._remove
+    remove = ListJournal._remove
 
-    def all_of_it(self: UserJournal, operation: Operation, content_id: str) -> Outcome:
+    def all_of_it(self: ListJournal, operation: Operation, content_id: str) -> Outcome:
         return remove(self, msgspec.structs.replace(operation, removed_tags=()), content_id)
 
-    patch.setattr(UserJournal, "_remove", all_of_it)
+    patch.setattr(ListJournal, "_remove", all_of_it)
 
 
 def accept_revoked_tokens(patch: pytest.MonkeyPatch) -> None:

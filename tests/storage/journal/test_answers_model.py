@@ -20,7 +20,7 @@ from actors.messages.journal_reads import Item
 from crdt.hlc import HLCTimestamp
 from storage.journal.history import PRUNE_EVERY, HistoryLimits
 from storage.journal.journal_store import SqlJournalStore
-from storage.rules.user_journal import TOO_OLD
+from storage.rules.list_journal import TOO_OLD
 from tests.whole_list import whole_list
 
 NOW_MS = 1_700_000_000_000

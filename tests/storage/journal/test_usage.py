@@ -8,7 +8,7 @@ from msgspec import structs
 from storage.databases.database import Database, Transaction
 from storage.journal.journal_store import SqlJournalStore
 from storage.journal.usage import counted, forget_replicas, unused_replicas
-from storage.rules.user_journal import JournalHead
+from storage.rules.list_journal import JournalHead
 from storage.schema.rows import DAY_MS, head_of
 from tests.fakes.wall_clock import WallClock
 from tests.storage.author import NOW_MS, Author

@@ -15,7 +15,7 @@ from actors.messages.journal import Operation
 from actors.messages.journal_reads import Changes, Item, Page
 from crdt.hlc import HLCTimestamp
 from storage.journal.journal_store import SqlJournalStore
-from storage.rules.user_journal import NO_HEAD, UserJournal
+from storage.rules.list_journal import NO_HEAD, ListJournal
 from tests.storage.author import NOW_MS
 
 KIDS = line_of("ann", collection_of_list("kids"))
@@ -120,7 +120,7 @@ def test_devices_that_reorder_offline_converge_whoever_comes_first(changes: list
     adds = [operation("add", at, f"device-{at}", observed=1, **change) for at, change in enumerate(changes, 2)]
     results = []
     for order in permutations(adds):
-        journal = UserJournal(KIDS, NO_HEAD, {}, 0)
+        journal = ListJournal(KIDS, NO_HEAD, {}, 0)
         outcomes = [journal.apply(one) for one in (operation("add", 1, data={"n": 0}, position="z"), *order)]
         told = outcomes[-1].update
         assert told is not None

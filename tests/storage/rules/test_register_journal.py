@@ -13,8 +13,8 @@ from actors.messages.register_kinds import REGISTER_KINDS
 from actors.messages.registers import RegisterChange, RegisterOperation, Values
 from crdt.hlc import HLCTimestamp
 from storage.rules.bounds import Bounds
+from storage.rules.list_journal import NO_HEAD
 from storage.rules.register_journal import RegisterJournal
-from storage.rules.user_journal import NO_HEAD
 
 LINE, DEVICES_LINE = line_of("ann", PROGRESS), line_of("ann", DEVICES)
 

@@ -5,8 +5,8 @@ from msgspec import structs
 from actors.messages.change import Change
 from actors.messages.journal import Operation, Status
 from crdt.hlc import MAX_LOGICAL, HLCTimestamp
+from storage.rules.list_journal import NO_HEAD, ListJournal
 from storage.rules.stamps import stamped_behind
-from storage.rules.user_journal import NO_HEAD, UserJournal
 from tests.storage.rules.test_register_journal import empty_journal, says, value
 
 CLOCK = HLCTimestamp(5_000, 7, "ahead")
@@ -42,7 +42,7 @@ def test_of_progress_written_through_two_nodes_the_later_write_holds_whatever_th
 
 
 def test_of_an_items_data_written_through_two_nodes_the_later_holds_whatever_their_clocks_say() -> None:
-    journal = UserJournal("ann", NO_HEAD, {}, 0)
+    journal = ListJournal("ann", NO_HEAD, {}, 0)
     journal.apply(an_add(CLOCK, is_stamped_here=True, note=1))
     later = journal.apply(an_add(BEHIND, is_stamped_here=True, note=2))
     assert later.update is not None

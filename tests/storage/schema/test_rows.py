@@ -10,8 +10,8 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import MAX_LOGICAL, MAX_PHYSICAL, HLCTimestamp
 from storage.databases.database import Database, Transaction
 from storage.databases.statements import Row, Statement
+from storage.rules.list_journal import JournalHead
 from storage.rules.live_tags import LiveTag
-from storage.rules.user_journal import JournalHead
 from storage.schema.rows import (
     DAY_MS,
     KINDS,

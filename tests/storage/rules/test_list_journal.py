@@ -8,18 +8,18 @@ from actors.messages.journal import Operation, Outcome, Status
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.rules.bounds import Bounds
+from storage.rules.list_journal import JOURNAL_REPLICA, Answer, JournalHead, ListJournal
 from storage.rules.live_tags import LiveTag
-from storage.rules.user_journal import JOURNAL_REPLICA, Answer, JournalHead, UserJournal
 from tests.storage.author import NOW_MS, Author
 
 EMPTY = JournalHead(revision=0, first_revision=1, minted=0, clock=HLCTimestamp(0, 0, ""))
 
 
-def journal(head: JournalHead = EMPTY, **contexts: CausalContext) -> UserJournal:
-    return UserJournal("ann", head, contexts, 0)
+def journal(head: JournalHead = EMPTY, **contexts: CausalContext) -> ListJournal:
+    return ListJournal("ann", head, contexts, 0)
 
 
-def statuses(user: UserJournal, *operations: Operation) -> list[Status]:
+def statuses(user: ListJournal, *operations: Operation) -> list[Status]:
     return [user.apply(operation).status for operation in operations]
 
 
@@ -114,14 +114,14 @@ def test_a_repetition_in_the_batch_gets_the_first_answer(author: Author) -> None
 
 
 def test_a_repetition_in_the_batch_does_not_meet_a_bound_again(author: Author) -> None:
-    user = UserJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=1))
+    user = ListJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=1))
     add = author.add("alien", observed=0, device="phone", operation_id="a")
     first, again = [user.apply(operation) for operation in (author.add("alien"), add, add)][1:]
     assert (first.quota, again.quota, again.update) == ("tags_per_item", None, first.update)
 
 
 def test_what_an_add_has_observed_goes_by_that_and_not_by_the_bound(author: Author) -> None:
-    user = UserJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=2))
+    user = ListJournal("ann", EMPTY, {}, 0, Bounds(tags_per_item=2))
     user.apply(author.add("alien", tag="web:1", device="web"))
     user.apply(author.add("alien", tag="tv:1", device="tv", observed=0))
     add = user.apply(author.add("alien", tag="tv:2", device="tv", observed=0))  # its own device's is observed

@@ -1,6 +1,6 @@
-"""What operations do to one user's journal: the rules, in memory, without the database.
+"""What operations do to the journal of one list: the rules, in memory, without the database.
 
-``commit.py`` loads a ``UserJournal`` under the user's lock, applies a batch to it and writes what it changed.
+``commit.py`` loads a ``ListJournal`` under the lock of its head, applies a batch to it and writes what it changed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +18,7 @@ from storage.rules.live_tags import NO_FIELDS, Fields, LiveTag, carrying, fields
 from storage.rules.stamps import stamped_behind
 
 JOURNAL_REPLICA = "syncd"
-"""Names the tags that the journal mints. One replica for all nodes: they mint under the user's lock, one at a time."""
+"""Names the tags that the journal mints. One replica for all nodes: they mint under the head's lock, one at a time."""
 
 
 TOO_OLD = (
@@ -66,8 +66,8 @@ _NOTHING = CausalContext()
 _TAGS: Final[Quota] = "tags_per_item"
 
 
-class UserJournal:
-    """One user's journal while a batch is applied to it.
+class ListJournal:
+    """One list's journal while a batch is applied to it.
 
     Before that it must have learnt every live tag of every content that the batch touches, and the answers that the
     batch repeats: those to its operation ids, and to the adds of its tags.
