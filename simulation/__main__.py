@@ -13,7 +13,7 @@ from simulation.coverage import Pair, table
 from simulation.devices.javascript_process import is_node_there
 from simulation.life import Verdict
 from simulation.running import KEPT_SEEDS, Outcome, read_seeds, run_all, shrunk
-from simulation.shape import FAULTS, draw_shape, draw_small_shape
+from simulation.shape import Fault, draw_shape, draw_small_shape
 
 PROGRESS_S: Final = 5.0
 SHOWN_LINES: Final = 40
@@ -74,9 +74,9 @@ class Tally:
 
     def end(self) -> str:
         """Return what all worlds together have met, and how a failed one is run again."""
-        worlds = ", ".join(f"{fault} {self._faults[fault]}" for fault in FAULTS)
+        worlds = ", ".join(f"{fault} {self._faults[fault]}" for fault in Fault)
         parts = ", ".join(f"{part} {count}" for part, count in sorted(self._parts.items()))
-        said = [f"worlds with each fault: {worlds}", f"worlds with other parts: {parts}", table(self._met, FAULTS)]
+        said = [f"worlds with each fault: {worlds}", f"worlds with other parts: {parts}", table(self._met, Fault)]
         if self.failed:
             again = f"again: make simulate BASE={self.failed[0]} SEEDS=1; keep each in simulation/seeds.txt"
             said.append(f"failed: {' '.join(map(str, self.failed))}; {again}")

@@ -12,7 +12,7 @@ from simulation.judges.witness import Item
 from simulation.node import LOOK_S
 from simulation.people.list_users import SHARED
 from simulation.people.operating import CLOSED_S
-from simulation.shape import FAULTS, OUTAGES, REFUSED, REVOKED
+from simulation.shape import OUTAGES, Fault
 from simulation.world import World
 
 CALM_S: Final = 180.0
@@ -27,7 +27,7 @@ LONGEST_POLL_S: Final = 40.0
 """For a poll to be overdue that has no end."""
 ONLINE_S: Final = 15.0
 """For others to see who is online: the lease of a node that is gone, 10 s, and a transaction."""
-MAY_LOSE_COMMANDS: Final = OUTAGES | {fault for fault in FAULTS if fault.startswith("bus ")}
+MAY_LOSE_COMMANDS: Final = OUTAGES | {fault for fault in Fault if fault.startswith("bus ")}
 """Faults that may lose a command that was sent."""
 REPEATED: Final = 10
 """Writes that are repeated at the end."""
@@ -35,7 +35,7 @@ REPEATED: Final = 10
 
 async def agree(world: World) -> None:
     """Wait until devices, nodes and the journal agree, and let ``world.witness`` know what does not."""
-    calm_s = CALM_WITHOUT_WEBSOCKETS_S if REFUSED in world.shape.faults else CALM_S
+    calm_s = CALM_WITHOUT_WEBSOCKETS_S if Fault.UPGRADES_ARE_REFUSED in world.shape.faults else CALM_S
     until_s = world.loop.time() + calm_s
     while not world.witness.violations and (disagreements := list(_disagreements(world))):
         if world.loop.time() >= until_s:
@@ -66,7 +66,7 @@ async def agree(world: World) -> None:
 
 async def leave_with_tokens(world: World) -> None:
     """Wait until nodes have looked for tokens that were revoked: streams and polls with one have ended by then."""
-    if not {REFUSED, REVOKED} <= world.shape.faults:
+    if not {Fault.UPGRADES_ARE_REFUSED, Fault.TOKENS_ARE_REVOKED} <= world.shape.faults:
         return
     while not world.operator.is_settled:  # noqa: ASYNC110 - it is, once all nodes and the database are there
         await asyncio.sleep(1)
@@ -79,7 +79,7 @@ async def leave_with_tokens(world: World) -> None:
 
 async def come_back(world: World) -> None:
     """Wait until each device has a WebSocket whose network lets one through, and all agree again."""
-    if REFUSED not in world.shape.faults:
+    if Fault.UPGRADES_ARE_REFUSED not in world.shape.faults:
         return
     if any(device.is_polling for device in world.devices):
         await asyncio.sleep(LONGEST_POLL_S)

@@ -7,10 +7,15 @@ from typing import Final
 from simulation.devices.device import Device
 from simulation.devices.http_attempt import HttpAttempt
 from simulation.outside.intermediary import REFUSALS, Intermediary
-from simulation.shape import BETWEEN, BUFFER, CUT, DOUBLE, REFUSED
+from simulation.shape import BETWEEN, Fault
 from simulation.world import World
 
-WEIGHTS: Final = {REFUSED: 5, BUFFER: 3, DOUBLE: 3, CUT: 5}
+WEIGHTS: Final = {
+    Fault.UPGRADES_ARE_REFUSED: 5,
+    Fault.PROXIES_BUFFER: 3,
+    Fault.REQUESTS_ARE_DOUBLED: 3,
+    Fault.STREAMS_ARE_CUT: 5,
+}
 STAYS: Final = 0.5
 """Of the networks, how many are at the end as they have become."""
 
@@ -22,7 +27,7 @@ class Between:
         self._world = world
         self._rng = world.rng
         self._faults = world.shape.faults
-        if REFUSED in self._faults:
+        if Fault.UPGRADES_ARE_REFUSED in self._faults:
             rng = Random(f"between devices {world.shape.seed}")  # noqa: S311 - repeatable is what it has to be
             for device in world.devices:
                 device.intermediary.passes_http = True
@@ -31,12 +36,17 @@ class Between:
     @property
     def steps(self) -> dict[str, tuple[int, Callable[[], None]]]:
         """By fault: its weight, and what it does."""
-        steps = {REFUSED: self._move, BUFFER: self._buffer, DOUBLE: self._double, CUT: self._cut}
+        steps = {
+            Fault.UPGRADES_ARE_REFUSED: self._move,
+            Fault.PROXIES_BUFFER: self._buffer,
+            Fault.REQUESTS_ARE_DOUBLED: self._double,
+            Fault.STREAMS_ARE_CUT: self._cut,
+        }
         return {fault: (WEIGHTS[fault], steps[fault]) for fault in BETWEEN}
 
     def make_calm(self) -> None:
         """Let some networks let everything through from now on, for ever; the others stay as they are."""
-        if REFUSED in self._faults:
+        if Fault.UPGRADES_ARE_REFUSED in self._faults:
             for device in self._world.devices:
                 if self._rng.random() >= STAYS:
                     device.intermediary.refusal = None
@@ -45,8 +55,8 @@ class Between:
 
     def _draw(self, rng: Random, intermediary: Intermediary) -> None:
         intermediary.refusal = rng.choice(REFUSALS) if rng.random() < 0.6 else None
-        intermediary.is_buffering = BUFFER in self._faults and rng.random() < 0.4
-        intermediary.is_doubling = DOUBLE in self._faults and rng.random() < 0.4
+        intermediary.is_buffering = Fault.PROXIES_BUFFER in self._faults and rng.random() < 0.4
+        intermediary.is_doubling = Fault.REQUESTS_ARE_DOUBLED in self._faults and rng.random() < 0.4
 
     def _move(self) -> None:
         """Take a device into another network: its connections end, and it may be told of that."""

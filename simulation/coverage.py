@@ -15,6 +15,7 @@ from syncd_client.core.outputs import Transport
 from simulation.devices.device import Device
 from simulation.judges.lines import DEVICES, PROGRESS
 from simulation.node import SimulatedNode
+from simulation.shape import Fault
 
 Pair = tuple[str, str]
 """A fault and a state."""
@@ -35,44 +36,44 @@ _ANY_NODE: Final = (*NODE, *STORE, *OUTBOX)
 _ANY_DEVICE: Final = (*DEVICE, *WAY, *LINK, *QUEUE, *FOLLOWED)
 
 AT_ONCE: Final[Mapping[str, Sequence[str]]] = {
-    "network is lost": _ANY_DEVICE,
-    "network falls silent": _ANY_DEVICE,
-    "link stalls": ("device opens", "device resumes", "device live", *WAY, *LINK, *QUEUE, *FOLLOWED),
-    "link takes nothing": ("device resumes", "device live", "by websocket", *LINK, *QUEUE, *FOLLOWED),
-    "app is killed": _ANY_DEVICE,
-    "node crashes": _RUNS,
-    "node drains": _RUNS,
-    "node pauses": _RUNS,
-    "writer dies": _RUNS,
-    "clocks step": (*_ANY_NODE, *_ANY_DEVICE),
-    "upgrades are refused": _ANY_DEVICE,
-    "proxies buffer": _ANY_DEVICE,
-    "requests are doubled": _ANY_DEVICE,
-    "streams are cut": ("device opens", "device resumes", "device live", *WAY[1:], *LINK, *QUEUE, *FOLLOWED),
+    Fault.NETWORK_IS_LOST: _ANY_DEVICE,
+    Fault.NETWORK_FALLS_SILENT: _ANY_DEVICE,
+    Fault.LINK_STALLS: ("device opens", "device resumes", "device live", *WAY, *LINK, *QUEUE, *FOLLOWED),
+    Fault.LINK_TAKES_NOTHING: ("device resumes", "device live", "by websocket", *LINK, *QUEUE, *FOLLOWED),
+    Fault.APP_IS_KILLED: _ANY_DEVICE,
+    Fault.NODE_CRASHES: _RUNS,
+    Fault.NODE_DRAINS: _RUNS,
+    Fault.NODE_PAUSES: _RUNS,
+    Fault.WRITER_DIES: _RUNS,
+    Fault.CLOCKS_STEP: (*_ANY_NODE, *_ANY_DEVICE),
+    Fault.UPGRADES_ARE_REFUSED: _ANY_DEVICE,
+    Fault.PROXIES_BUFFER: _ANY_DEVICE,
+    Fault.REQUESTS_ARE_DOUBLED: _ANY_DEVICE,
+    Fault.STREAMS_ARE_CUT: ("device opens", "device resumes", "device live", *WAY[1:], *LINK, *QUEUE, *FOLLOWED),
 }
 """What strikes one target, and the states in which it does something; the first one of a target decides."""
 
 EVERYWHERE: Final = (
-    "bus is away",
-    "bus is silent",
-    "database is away",
-    "database is read-only",
-    "database is restored",
-    "foreigners publish",
-    "tokens are revoked",
-    "operator disconnects",
+    Fault.BUS_IS_AWAY,
+    Fault.BUS_IS_SILENT,
+    Fault.DATABASE_IS_AWAY,
+    Fault.DATABASE_IS_READ_ONLY,
+    Fault.DATABASE_IS_RESTORED,
+    Fault.FOREIGNERS_PUBLISH,
+    Fault.TOKENS_ARE_REVOKED,
+    Fault.OPERATOR_DISCONNECTS,
 )
 """What strikes everything."""
 
 LASTING: Final = (
-    "bus loses",
-    "bus doubles",
-    "bus reorders",
-    "bus overflows",
-    "clocks differ",
-    "clocks drift",
-    "callbacks are shuffled",
-    "tokens end",
+    Fault.BUS_LOSES,
+    Fault.BUS_DOUBLES,
+    Fault.BUS_REORDERS,
+    Fault.BUS_OVERFLOWS,
+    Fault.CLOCKS_DIFFER,
+    Fault.CLOCKS_DRIFT,
+    Fault.CALLBACKS_ARE_SHUFFLED,
+    Fault.TOKENS_END,
 )
 """What is so as long as a world lives."""
 

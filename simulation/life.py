@@ -29,7 +29,7 @@ from simulation.judges.registers import judge_registers, judge_words
 from simulation.node import BOOT_S
 from simulation.outside.bus import LATE_S, BusFaults
 from simulation.outside.database import SimulatedDatabase, emptied_files
-from simulation.shape import BUFFER, Shape
+from simulation.shape import Fault, Shape
 from simulation.steps import Steps
 from simulation.world import World
 from storage.journal.history import HistoryLimits
@@ -122,7 +122,7 @@ def run_world(shape: Shape) -> Verdict:
 
 def _run_world(shape: Shape) -> Verdict:
     rng = Random(f"world {shape.seed}")  # noqa: S311 - repeatable is what it has to be
-    shuffle = Random(f"shuffle {shape.seed}") if "callbacks are shuffled" in shape.faults else None  # noqa: S311
+    shuffle = Random(f"shuffle {shape.seed}") if Fault.CALLBACKS_ARE_SHUFFLED in shape.faults else None  # noqa: S311
     loop = SimulatedLoop(shuffle)
     log = EventLog(loop.time)
     history = HistoryLimits(max_operations=shape.kept, prune_every=PRUNE_EVERY)
@@ -176,7 +176,7 @@ async def _live(world: World) -> None:
         device.start()
     _set_bus_faults(world)
     steps = Steps(world)
-    if BUFFER in world.shape.faults:
+    if Fault.PROXIES_BUFFER in world.shape.faults:
         await asyncio.sleep(world.rng.uniform(0, SETTLE_S))
     for _ in range(world.shape.steps):
         await asyncio.sleep(world.rng.expovariate(1 / world.shape.pause_s))
@@ -213,10 +213,10 @@ def _judge(world: World) -> Iterator[str]:
 def _set_bus_faults(world: World) -> None:
     faults = world.shape.faults
     world.hub.faults = BusFaults(
-        lost=0.3 if "bus loses" in faults else 0.0,
-        doubled=0.3 if "bus doubles" in faults else 0.0,
-        late=0.3 if "bus reorders" in faults else 0.0,
-        backlog=BACKLOG if "bus overflows" in faults else None,
+        lost=0.3 if Fault.BUS_LOSES in faults else 0.0,
+        doubled=0.3 if Fault.BUS_DOUBLES in faults else 0.0,
+        late=0.3 if Fault.BUS_REORDERS in faults else 0.0,
+        backlog=BACKLOG if Fault.BUS_OVERFLOWS in faults else None,
     )
 
 

@@ -21,7 +21,7 @@ from simulation.outside.bus import Hub, SimulatedBus
 from simulation.outside.database import SimulatedDatabase
 from simulation.outside.network import Connection, Delay
 from simulation.outside.store import SimulatedStore
-from simulation.shape import REFUSED
+from simulation.shape import Fault
 from simulation.tokens import simulated_authenticator
 from syncd.deps import admin_deps, api_deps, device_deps, stream_deps
 from syncd.local_commands import LocalCommands
@@ -91,18 +91,18 @@ class NodeDeps:
         self.database = database
         self.store_delay = store_delay
         self.slice_rows = slice_rows
-        self.has_operator = bool(faults & {"operator disconnects", "tokens are revoked"})
+        self.has_operator = bool(faults & {Fault.OPERATOR_DISCONNECTS, Fault.TOKENS_ARE_REVOKED})
         """Only then nodes talk to each other, and look for revocations now and then, which costs."""
-        self.has_streams = REFUSED in faults
+        self.has_streams = Fault.UPGRADES_ARE_REFUSED in faults
         """Only then networks let anybody ask for one."""
-        self._can_pause = "node pauses" in faults
+        self._can_pause = Fault.NODE_PAUSES in faults
         usual = Settings()
-        is_patient = not faults & {"node pauses", "link takes nothing"}
+        is_patient = not faults & {Fault.NODE_PAUSES, Fault.LINK_TAKES_NOTHING}
         patience_s = (usual.heartbeat_interval, usual.heartbeat_timeout) if is_patient else IMPATIENT_S
         self.settings = Settings(
             bus="nats://simulated",
             bus_key="the nodes' key, 32 characters long",
-            bus_foreign="foreigners publish" in faults,
+            bus_foreign=Fault.FOREIGNERS_PUBLISH in faults,
             nats_retry=2.0,
             heartbeat_interval=patience_s[0],
             heartbeat_timeout=patience_s[1],

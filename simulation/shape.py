@@ -3,6 +3,7 @@
 Each seed has some kinds of fault and lacks the others, so that rare combinations come up and none hides behind another.
 """
 
+from enum import StrEnum
 from random import Random
 from typing import Any, Final
 
@@ -21,57 +22,56 @@ BIG_SHARE: Final = 0.04
 """Of the worlds that have many nodes, of those that have many users, and so on: drawn one by one, so that the average
 world stays small."""
 
-_OF_SERVICE: Final = (
-    "bus loses",
-    "bus doubles",
-    "bus reorders",
-    "bus overflows",
-    "bus is away",
-    "bus is silent",
-    "network is lost",
-    "network falls silent",
-    "link stalls",
-    "link takes nothing",
-    "app is killed",
-    "node crashes",
-    "node drains",
-    "node pauses",
-    "writer dies",
-    "database is away",
-    "database is read-only",
-    "database is restored",
-    "clocks differ",
-    "clocks step",
-    "callbacks are shuffled",
-    "foreigners publish",
-    "tokens end",
-    "tokens are revoked",
-    "operator disconnects",
-    "clocks drift",
-)
-"""Drawn for each world one by one."""
-REVOKED: Final = "tokens are revoked"
-REFUSED: Final = "upgrades are refused"
-BUFFER: Final = "proxies buffer"
-DOUBLE: Final = "requests are doubled"
-CUT: Final = "streams are cut"
-BETWEEN: Final = (REFUSED, BUFFER, DOUBLE, CUT)
+
+class Fault(StrEnum):
+    """What may go wrong in a world, in the order drawn."""
+
+    BUS_LOSES = "bus loses"
+    BUS_DOUBLES = "bus doubles"
+    BUS_REORDERS = "bus reorders"
+    BUS_OVERFLOWS = "bus overflows"
+    BUS_IS_AWAY = "bus is away"
+    BUS_IS_SILENT = "bus is silent"
+    NETWORK_IS_LOST = "network is lost"
+    NETWORK_FALLS_SILENT = "network falls silent"
+    LINK_STALLS = "link stalls"
+    LINK_TAKES_NOTHING = "link takes nothing"
+    APP_IS_KILLED = "app is killed"
+    NODE_CRASHES = "node crashes"
+    NODE_DRAINS = "node drains"
+    NODE_PAUSES = "node pauses"
+    WRITER_DIES = "writer dies"
+    DATABASE_IS_AWAY = "database is away"
+    DATABASE_IS_READ_ONLY = "database is read-only"
+    DATABASE_IS_RESTORED = "database is restored"
+    CLOCKS_DIFFER = "clocks differ"
+    CLOCKS_STEP = "clocks step"
+    CALLBACKS_ARE_SHUFFLED = "callbacks are shuffled"
+    FOREIGNERS_PUBLISH = "foreigners publish"
+    TOKENS_END = "tokens end"
+    TOKENS_ARE_REVOKED = "tokens are revoked"
+    OPERATOR_DISCONNECTS = "operator disconnects"
+    CLOCKS_DRIFT = "clocks drift"
+    UPGRADES_ARE_REFUSED = "upgrades are refused"
+    PROXIES_BUFFER = "proxies buffer"
+    REQUESTS_ARE_DOUBLED = "requests are doubled"
+    STREAMS_ARE_CUT = "streams are cut"
+
+
+BETWEEN: Final = (Fault.UPGRADES_ARE_REFUSED, Fault.PROXIES_BUFFER, Fault.REQUESTS_ARE_DOUBLED, Fault.STREAMS_ARE_CUT)
 """Of what is between devices and the service: a world that has any has the first one of them, and in no other is there
-a way beside WebSockets."""
+a way beside WebSockets. The other faults are drawn for each world one by one."""
 BETWEEN_SHARE: Final = 0.3
 """Of the worlds that have some."""
-FAULTS: Final = (*_OF_SERVICE, *BETWEEN)
-
-
 OUTAGES: Final = frozenset(
     {
-        "node crashes",
-        "node drains",
-        "node pauses",
-        "writer dies",
-        "database is away",
-        "database is read-only",
-        "database is restored",
+        Fault.NODE_CRASHES,
+        Fault.NODE_DRAINS,
+        Fault.NODE_PAUSES,
+        Fault.WRITER_DIES,
+        Fault.DATABASE_IS_AWAY,
+        Fault.DATABASE_IS_READ_ONLY,
+        Fault.DATABASE_IS_RESTORED,
     }
 )
 """Faults in which a request may stay without an answer, or get 503."""
@@ -107,7 +107,7 @@ class Shape(Struct, frozen=True, kw_only=True):
     """Whether devices follow which there are, and name each other."""
     slice_rows: int
     """Updates, or items of a list, that are read and sent at once."""
-    faults: frozenset[str]
+    faults: frozenset[Fault]
     lists: int
     """That a user has beside the watchlist and that have one author, at most."""
     follows: bool
@@ -139,11 +139,11 @@ _PLAIN: Final[dict[str, Any]] = {"lists": 0, "follows": False, "plays": False, "
 """Of a world whose users have a watchlist, and no other collection."""
 
 
-def _between(seed: int) -> frozenset[str]:
+def _between(seed: int) -> frozenset[Fault]:
     rng = Random(f"between {seed}")  # noqa: S311 - of its own: other draws stay as they are
     if rng.random() >= BETWEEN_SHARE:
         return frozenset()
-    return frozenset({REFUSED, *(fault for fault in BETWEEN[1:] if rng.random() < 0.5)})
+    return frozenset({Fault.UPGRADES_ARE_REFUSED, *(fault for fault in BETWEEN[1:] if rng.random() < 0.5)})
 
 
 def draw_shape(seed: int) -> Shape:
@@ -162,7 +162,7 @@ def draw_shape(seed: int) -> Shape:
         network_s=rng.choice((0.001, 0.01, 0.1)),
         kept=rng.choice((3, 20, 10_000)),
         style=rng.choice(("pubnub", "nats")),
-        faults=frozenset(fault for fault in _OF_SERVICE if rng.random() < share) | _between(seed),
+        faults=frozenset(fault for fault in Fault if fault not in BETWEEN and rng.random() < share) | _between(seed),
         lists=Random(f"lists {seed}").choice((0, 0, 1, 2)),  # noqa: S311 - of its own: other draws stay as they are
         follows=Random(f"follows {seed}").random() < 0.3,  # noqa: S311
         content_ids=Random(f"content ids {seed}").choice(("uuid", "uuid", "uuid", "text")),  # noqa: S311
@@ -173,7 +173,7 @@ def draw_shape(seed: int) -> Shape:
         javascript=Random(f"javascript {seed}").choice((0.0, 0.0, 0.5, 1.0)),  # noqa: S311
     )
     # A restore takes writes back, of which the lists' author would have to know, deletions, and words on registers.
-    return replace(shape, **_PLAIN) if "database is restored" in shape.faults else shape
+    return replace(shape, **_PLAIN) if Fault.DATABASE_IS_RESTORED in shape.faults else shape
 
 
 def draw_small_shape(seed: int) -> Shape:

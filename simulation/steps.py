@@ -13,6 +13,7 @@ from simulation.outside.network import Connection
 from simulation.outside.store import Moment
 from simulation.people.register_users import play, rename
 from simulation.restoring import restore
+from simulation.shape import Fault
 from simulation.world import World
 
 Step = Callable[[], None]
@@ -30,24 +31,24 @@ class Steps:
         self._world = world
         self._rng = world.rng
         faults: dict[str, tuple[int, Step]] = {
-            "foreigners publish": (8, self._publish_from_outside),
-            "bus is away": (2, self._break_bus),
-            "bus is silent": (2, self._silence_bus),
-            "network is lost": (4, lambda: self._lose_network(is_noticed=True)),
-            "network falls silent": (2, lambda: self._lose_network(is_noticed=False)),
-            "link stalls": (4, self._stall_link),
-            "link takes nothing": (2, self._choke_link),
-            "app is killed": (4, self._kill_app),
-            "node crashes": (2, self._crash_node),
-            "node drains": (1, self._drain_node),
-            "node pauses": (2, self._pause_node),
-            "clocks step": (3, self._step_clock),
-            "writer dies": (3, self._kill_writer),
-            "operator disconnects": (3, self._disconnect_user),
-            "tokens are revoked": (3, self._revoke_tokens),
-            "database is away": (2, self._take_database),
-            "database is read-only": (2, self._protect_database),
-            "database is restored": (3, self._back_up_or_restore),
+            Fault.FOREIGNERS_PUBLISH: (8, self._publish_from_outside),
+            Fault.BUS_IS_AWAY: (2, self._break_bus),
+            Fault.BUS_IS_SILENT: (2, self._silence_bus),
+            Fault.NETWORK_IS_LOST: (4, lambda: self._lose_network(is_noticed=True)),
+            Fault.NETWORK_FALLS_SILENT: (2, lambda: self._lose_network(is_noticed=False)),
+            Fault.LINK_STALLS: (4, self._stall_link),
+            Fault.LINK_TAKES_NOTHING: (2, self._choke_link),
+            Fault.APP_IS_KILLED: (4, self._kill_app),
+            Fault.NODE_CRASHES: (2, self._crash_node),
+            Fault.NODE_DRAINS: (1, self._drain_node),
+            Fault.NODE_PAUSES: (2, self._pause_node),
+            Fault.CLOCKS_STEP: (3, self._step_clock),
+            Fault.WRITER_DIES: (3, self._kill_writer),
+            Fault.OPERATOR_DISCONNECTS: (3, self._disconnect_user),
+            Fault.TOKENS_ARE_REVOKED: (3, self._revoke_tokens),
+            Fault.DATABASE_IS_AWAY: (2, self._take_database),
+            Fault.DATABASE_IS_READ_ONLY: (2, self._protect_database),
+            Fault.DATABASE_IS_RESTORED: (3, self._back_up_or_restore),
         }
         possible = {"a device writes": (40, self._write), "the backend writes": (15, self._write_by_backend)}
         self._between = Between(world)

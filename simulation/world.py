@@ -22,7 +22,7 @@ from simulation.people.foreign_publisher import ForeignPublisher
 from simulation.people.list_author import ListAuthors
 from simulation.people.list_users import ListUsers
 from simulation.people.operating import Operator
-from simulation.shape import OUTAGES, Shape
+from simulation.shape import OUTAGES, Fault, Shape
 
 ALIKE: Final = ("\u00e9", "e\u0301", "\u00c9", "e")
 """Ends of ids: the same with an accent in one character and in two, in capitals, and without it."""
@@ -82,7 +82,7 @@ class World:
         self.users = [f"user-{number}" for number in range(shape.users)]
         self.contents: dict[str, list[str]] = {}
         self.devices: list[Device] = []
-        token_s = rng.uniform(20, 120) if "tokens end" in shape.faults else None
+        token_s = rng.uniform(20, 120) if Fault.TOKENS_END in shape.faults else None
         cores = Random(f"cores {shape.seed}")  # noqa: S311 - of its own: other draws stay as they are
         for number, user_id in enumerate(self.users):
             mark = f"{number:08x}-"
@@ -105,8 +105,8 @@ class World:
 
     def _clock(self, most_skew_s: float, most_drift: float) -> WallClock:
         faults, skew_s, drift = self.shape.faults, 0.0, 0.0
-        if "clocks differ" in faults:
+        if Fault.CLOCKS_DIFFER in faults:
             skew_s = self.rng.uniform(-most_skew_s, most_skew_s)
-        if "clocks drift" in faults:
+        if Fault.CLOCKS_DRIFT in faults:
             drift = self._drifts.uniform(-most_drift, most_drift)
         return WallClock(self.loop.time, skew_s, drift)

@@ -20,7 +20,7 @@ from simulation.judges.oracle import JournalFile, judge_shown
 from simulation.node import SimulatedNode
 from simulation.people.backend import RETRY_S
 from simulation.people.http_client import Response, exchange
-from simulation.shape import OUTAGES, Shape
+from simulation.shape import OUTAGES, Fault, Shape
 from simulation.tokens import TOKEN_S, issue_token
 
 NAMES: Final = ("kids", "later")
@@ -82,7 +82,7 @@ class ListAuthor:
         self._contents = contents
         self._lists = {name: _List() for name in NAMES[:lists]}
         self._must_be_answered = not faults & OUTAGES
-        self._may_delete = "node pauses" not in faults
+        self._may_delete = Fault.NODE_PAUSES not in faults
         """A DELETE has no ``operation_id``: a node that does it when it goes on would delete the next list, too."""
         self._deleted = 0
         """The greatest revision at which a list of the user has ended."""

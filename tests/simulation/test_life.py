@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from simulation.life import run_world
-from simulation.shape import FAULTS, draw_shape
+from simulation.shape import Fault, draw_shape
 from tests.simulation.javascript import NEEDS_NODE
 
 ROOT = Path(__file__).parents[2]
@@ -29,7 +29,7 @@ def test_the_promise_holds(seed: int) -> None:
 
 def test_the_worlds_of_a_few_seeds_have_every_fault_and_none() -> None:
     shapes = [draw_shape(seed) for seed in SEEDS]
-    assert frozenset(FAULTS) == frozenset[str]().union(*(shape.faults for shape in shapes))
+    assert frozenset(Fault) == frozenset[Fault]().union(*(shape.faults for shape in shapes))
     assert any(not shape.faults for shape in shapes)
     assert {0.0, 0.5, 1.0} == {shape.javascript for shape in shapes}
 

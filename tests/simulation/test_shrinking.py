@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from simulation.shape import Shape, draw_shape
+from simulation.shape import Fault, Shape, draw_shape
 from simulation.shrinking import MAX_WORLDS, shrink
 
 LARGE = next(shape for seed in range(100) if (shape := draw_shape(seed)).nodes == 3 and 5 < len(shape.faults) < 9)
@@ -10,11 +10,11 @@ LARGE = next(shape for seed in range(100) if (shape := draw_shape(seed)).nodes =
 
 def test_what_does_not_matter_goes() -> None:
     def breaks(shape: Shape) -> bool:
-        return shape.nodes >= 2 and "node crashes" in shape.faults and shape.steps > 20
+        return shape.nodes >= 2 and Fault.NODE_CRASHES in shape.faults and shape.steps > 20
 
-    small = shrink(replace(LARGE, faults=LARGE.faults | {"node crashes"}, javascript=1.0), breaks)
+    small = shrink(replace(LARGE, faults=LARGE.faults | {Fault.NODE_CRASHES}, javascript=1.0), breaks)
     assert small.javascript == 0.0
-    assert small.faults == frozenset({"node crashes"})
+    assert small.faults == frozenset({Fault.NODE_CRASHES})
     assert (small.nodes, small.users, small.devices, small.contents) == (2, 1, 1, 1)
     assert 20 < small.steps <= 40
 

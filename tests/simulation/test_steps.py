@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from simulation.clock.event_log import text_of
 from simulation.life import run_world
-from simulation.shape import draw_shape
+from simulation.shape import Fault, draw_shape
 
 SHAPE: Final = replace(
     draw_shape(1),
@@ -24,20 +24,20 @@ SHAPE: Final = replace(
 )
 
 TRACES: Final = {
-    "database is read-only": ["is read-only", "can be written again"],
-    "database is restored": ["backs up the database", "revisions are", "renewed the epoch"],
-    "bus overflows": ["bus          overflows before"],
-    "foreigners publish": ["outside      adds", "outside      removes"],
-    "link takes nothing": ["takes nothing more", "was given up; nodes have closed with 4002"],
-    "operator disconnects": ["has disconnected", "is closed with 4004"],
-    "tokens are revoked": ["has revoked", "is closed with 4501"],
-    "node pauses": ["is paused", "goes on"],
-    "writer dies": ["writer dies before a commit", "writer dies during a commit", "writer dies after a commit"],
+    Fault.DATABASE_IS_READ_ONLY: ["is read-only", "can be written again"],
+    Fault.DATABASE_IS_RESTORED: ["backs up the database", "revisions are", "renewed the epoch"],
+    Fault.BUS_OVERFLOWS: ["bus          overflows before"],
+    Fault.FOREIGNERS_PUBLISH: ["outside      adds", "outside      removes"],
+    Fault.LINK_TAKES_NOTHING: ["takes nothing more", "was given up; nodes have closed with 4002"],
+    Fault.OPERATOR_DISCONNECTS: ["has disconnected", "is closed with 4004"],
+    Fault.TOKENS_ARE_REVOKED: ["has revoked", "is closed with 4501"],
+    Fault.NODE_PAUSES: ["is paused", "goes on"],
+    Fault.WRITER_DIES: ["writer dies before a commit", "writer dies during a commit", "writer dies after a commit"],
 }
 
 
 @pytest.mark.parametrize("fault", TRACES)
-def test_a_fault_happens_and_the_promise_holds(fault: str) -> None:
+def test_a_fault_happens_and_the_promise_holds(fault: Fault) -> None:
     shape, left = replace(SHAPE, faults=frozenset({fault})), set(TRACES[fault])
     for seed in range(5):
         verdict = run_world(replace(shape, seed=seed))

@@ -11,7 +11,7 @@ from syncd_client.data.user_state import PendingWrite
 from simulation.clock.event_log import text_of
 from simulation.judges.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of
 from simulation.life import run_world
-from simulation.shape import draw_shape
+from simulation.shape import Fault, draw_shape
 from tests.simulation.javascript import NEEDS_NODE
 
 LINE: Final = "ann\x1fprogress"
@@ -100,7 +100,7 @@ def test_what_is_shown_is_what_the_journal_holds(witness: RegisterWitness, viola
 
 @pytest.mark.parametrize("javascript", [0.0, pytest.param(1.0, marks=NEEDS_NODE)])
 def test_users_play_and_go_on_where_they_were(javascript: float) -> None:
-    faults = frozenset({"network is lost", "app is killed"})
+    faults = frozenset({Fault.NETWORK_IS_LOST, Fault.APP_IS_KILLED})
     shape = replace(
         draw_shape(2), nodes=2, users=1, devices=2, steps=100, javascript=javascript, lists=0, follows=False
     )

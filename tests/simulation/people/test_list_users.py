@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from simulation.clock.event_log import text_of
 from simulation.life import run_world
-from simulation.shape import draw_shape
+from simulation.shape import Fault, draw_shape
 from tests.simulation.javascript import NEEDS_NODE
 
 SHAPE: Final = replace(
@@ -24,7 +24,7 @@ SHAPE: Final = replace(
     commands=False,
     plays=False,
     kept=3,
-    faults=frozenset({"network is lost", "app is killed"}),
+    faults=frozenset({Fault.NETWORK_IS_LOST, Fault.APP_IS_KILLED}),
 )
 
 
