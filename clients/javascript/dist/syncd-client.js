@@ -1338,6 +1338,7 @@ var FAILURES = 2;
 var FIRST_PROBE_MS = 6e4;
 var LAST_PROBE_MS = 9e5;
 var Transports = class {
+  #put;
   #timers;
   #nowMs;
   #current = "websocket";
@@ -1348,7 +1349,10 @@ var Transports = class {
   #probePauseMs = FIRST_PROBE_MS;
   /** When the WebSocket is to be probed, by the wall clock. */
   #probeMs = null;
-  constructor(timers, nowMs) {
+  #isProbing = false;
+  /** `put`: where its outputs go. */
+  constructor(put, timers, nowMs) {
+    this.#put = put;
     this.#timers = timers;
     this.#nowMs = nowMs;
   }
@@ -1409,8 +1413,19 @@ var Transports = class {
     this.#probeMs ??= nowMs + this.#probePauseMs;
     this.#timers.start("probe", Math.min(Math.max(this.#probeMs - nowMs, 0), this.#probePauseMs));
   }
+  /** See whether a WebSocket can be had. */
+  probe(target, token) {
+    this.#isProbing = true;
+    this.#put({ type: "probe", target, token });
+  }
+  /** Take no answer any more. */
+  endProbe() {
+    this.#isProbing = false;
+  }
   /** Whether to try a WebSocket now, in place of what works; if not, it is probed again after a longer pause. */
   probed(isThere) {
+    if (!this.#isProbing) return false;
+    this.#isProbing = false;
     if (isThere) {
       this.#insteadOf = this.#current;
       this.#current = "websocket";
@@ -1448,7 +1463,7 @@ var Connector = class {
     this.#timers = timers;
     this.#nowMs = nowMs;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
-    this.#transports = new Transports(this.#timers, nowMs);
+    this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
     this.#silence = new Silence(put, this.#timers);
   }
@@ -1570,6 +1585,7 @@ var Connector = class {
   }
   /** Ask on: a poll's answer ended as it should. */
   polled() {
+    if (this.#exchange === null || this.#transports.current !== "polling") return;
     this.#silence.heard();
     this.#putOpen(this.#tokens.used);
   }
@@ -1611,14 +1627,13 @@ var Connector = class {
       case "follow":
         this.#openInstead(this.#tokens.used);
         break;
-      case "probe": {
-        const target = targetOf("websocket", this.#collections, false);
-        this.#put({ type: "probe", target, token: this.#tokens.used.value });
-      }
+      case "probe":
+        if (this.#exchange !== null)
+          this.#transports.probe(targetOf("websocket", this.#collections, false), this.#tokens.used.value);
     }
   }
   #checkSilence() {
-    if (!this.#silence.check()) return;
+    if (this.#exchange !== null && !this.#silence.check()) return;
     if (!this.#silence.isUrgent) {
       this.#lost("no answer", true);
       return;
@@ -1688,6 +1703,7 @@ var Connector = class {
     this.#exchange = null;
     this.#collections.queue.releaseAll();
     this.#collections.registers?.endHints();
+    this.#transports.endProbe();
     this.#tokens.endQuestion();
     this.#timers.stopAll();
   }

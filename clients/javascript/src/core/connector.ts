@@ -44,7 +44,7 @@ export class Connector {
     this.#timers = timers;
     this.#nowMs = nowMs;
     this.#tokens = new Tokens(collections.userId, put, this.#timers, nowMs);
-    this.#transports = new Transports(this.#timers, nowMs);
+    this.#transports = new Transports(put, this.#timers, nowMs);
     this.#pauses = new Pauses(put, this.#timers, random);
     this.#silence = new Silence(put, this.#timers);
   }
@@ -185,6 +185,7 @@ export class Connector {
 
   /** Ask on: a poll's answer ended as it should. */
   polled(): void {
+    if (this.#exchange === null || this.#transports.current !== "polling") return;
     this.#silence.heard();
     this.#putOpen(this.#tokens.used);
   }
@@ -230,15 +231,14 @@ export class Connector {
       case "follow":
         this.#openInstead(this.#tokens.used);
         break;
-      case "probe": {
-        const target = targetOf("websocket", this.#collections, false);
-        this.#put({ type: "probe", target, token: this.#tokens.used.value });
-      }
+      case "probe":
+        if (this.#exchange !== null)
+          this.#transports.probe(targetOf("websocket", this.#collections, false), this.#tokens.used.value);
     }
   }
 
   #checkSilence(): void {
-    if (!this.#silence.check()) return;
+    if (this.#exchange !== null && !this.#silence.check()) return;
     if (!this.#silence.isUrgent) {
       this.#lost("no answer", true);
       return;
@@ -321,6 +321,7 @@ export class Connector {
     this.#exchange = null;
     this.#collections.queue.releaseAll();
     this.#collections.registers?.endHints();
+    this.#transports.endProbe();
     this.#tokens.endQuestion();
     this.#timers.stopAll();
   }

@@ -1,7 +1,7 @@
 /** Which way the next attempt takes, and when the WebSocket is tried again: some networks let no upgrade through. */
 
 import type { Then } from "./close_policy.js";
-import type { Transport } from "./outputs.js";
+import type { Output, Transport } from "./outputs.js";
 import type { Timers } from "./timers.js";
 
 /** Failures of the WebSocket in a row, until another way is tried. */
@@ -11,6 +11,7 @@ const LAST_PROBE_MS = 900_000;
 
 /** Counts what failed. An attempt fails if it ends before any message of the service has come. */
 export class Transports {
+  readonly #put: (output: Output) => void;
   readonly #timers: Timers;
   readonly #nowMs: () => number;
   #current: Transport = "websocket";
@@ -21,8 +22,11 @@ export class Transports {
   #probePauseMs = FIRST_PROBE_MS;
   /** When the WebSocket is to be probed, by the wall clock. */
   #probeMs: number | null = null;
+  #isProbing = false;
 
-  constructor(timers: Timers, nowMs: () => number) {
+  /** `put`: where its outputs go. */
+  constructor(put: (output: Output) => void, timers: Timers, nowMs: () => number) {
+    this.#put = put;
     this.#timers = timers;
     this.#nowMs = nowMs;
   }
@@ -92,8 +96,21 @@ export class Transports {
     this.#timers.start("probe", Math.min(Math.max(this.#probeMs - nowMs, 0), this.#probePauseMs));
   }
 
+  /** See whether a WebSocket can be had. */
+  probe(target: string, token: string): void {
+    this.#isProbing = true;
+    this.#put({ type: "probe", target, token });
+  }
+
+  /** Take no answer any more. */
+  endProbe(): void {
+    this.#isProbing = false;
+  }
+
   /** Whether to try a WebSocket now, in place of what works; if not, it is probed again after a longer pause. */
   probed(isThere: boolean): boolean {
+    if (!this.#isProbing) return false;
+    this.#isProbing = false;
     if (isThere) {
       this.#insteadOf = this.#current;
       this.#current = "websocket";

@@ -6,7 +6,7 @@ from typing import Final
 from syncd_client.core import events
 from syncd_client.core.close_policy import Then, after_close, after_refusal, delay_ms
 from syncd_client.core.exchange import Exchange, GapError
-from syncd_client.core.outputs import Close, Emit, Open, Output, Probe, Send, Timer, Transport
+from syncd_client.core.outputs import Close, Emit, Open, Output, Send, Timer, Transport
 from syncd_client.core.pauses import Pauses
 from syncd_client.core.silence import Silence
 from syncd_client.core.state import State
@@ -47,7 +47,7 @@ class Connector:
         self._timers = timers
         self._now_ms = now_ms
         self._tokens = Tokens(collections.user_id, put, self._timers, now_ms)
-        self._transports = Transports(self._timers, now_ms)
+        self._transports = Transports(put, self._timers, now_ms)
         self._silence = Silence(put, self._timers)
         self._pauses = Pauses(put, self._timers, random)
         self._state = State.STOPPED
@@ -190,7 +190,7 @@ class Connector:
 
     def polled(self) -> None:
         """Ask on: a poll's answer ended as it should."""
-        if self._transports.current is Transport.POLLING:  # the shell reads polls and streams in one way
+        if self._exchange is not None and self._transports.current is Transport.POLLING:
             self._silence.heard()
             self._put_open(self._tokens.used)
 
@@ -226,12 +226,12 @@ class Connector:
                 self.no_token(NO_ANSWER)
             case Timer.FOLLOW:
                 self._open_instead(self._tokens.used)
-            case Timer.PROBE:
+            case Timer.PROBE if self._exchange:
                 target = target_of(Transport.WEBSOCKET, self._followed, is_live=False)
-                self._put(Probe(target, self._tokens.used.value))
+                self._transports.probe(target, self._tokens.used.value)
 
     def _check_silence(self) -> None:
-        if not self._silence.check():
+        if self._exchange is not None and not self._silence.check():
             return
         if not self._silence.is_urgent:
             self._lost("silence", is_silence=True)
@@ -309,5 +309,6 @@ class Connector:
         if self._exchange is not None:
             self._exchange.end()
         self._exchange = None
+        self._transports.end_probe()
         self._tokens.end_question()
         self._timers.stop_all()

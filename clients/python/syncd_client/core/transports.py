@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from syncd_client.core.close_policy import Then
-from syncd_client.core.outputs import Timer, Transport
+from syncd_client.core.outputs import Output, Probe, Timer, Transport
 from syncd_client.core.timers import Timers
 
 FAILURES: Final = 2
@@ -14,11 +14,16 @@ LAST_PROBE_MS: Final = 900_000
 
 
 class Transports:
-    """Counts what failed. An attempt fails if it ends before any message of the service has come."""
+    """Counts what failed; its outputs go to ``put``.
 
-    def __init__(self, timers: Timers, now_ms: Callable[[], int]) -> None:
+    An attempt fails if it ends before any message of the service has come.
+    """
+
+    def __init__(self, put: Callable[[Output], None], timers: Timers, now_ms: Callable[[], int]) -> None:
+        self._put = put
         self._timers = timers
         self._now_ms = now_ms
+        self._is_probing = False
         self.begin_again()
 
     def begin_again(self) -> None:
@@ -79,8 +84,20 @@ class Transports:
             self._probe_ms = now_ms + self._probe_pause_ms
         self._timers.start(Timer.PROBE, min(max(self._probe_ms - now_ms, 0), self._probe_pause_ms))
 
+    def probe(self, target: str, token: str) -> None:
+        """See whether a WebSocket can be had."""
+        self._is_probing = True
+        self._put(Probe(target, token))
+
+    def end_probe(self) -> None:
+        """Take no answer any more."""
+        self._is_probing = False
+
     def probed(self, *, is_there: bool) -> bool:
         """Return whether to try a WebSocket now, in place of what works; if not, probe again after a longer pause."""
+        if not self._is_probing:
+            return False
+        self._is_probing = False
         if is_there:
             self._instead_of, self.current = self.current, Transport.WEBSOCKET
         else:
