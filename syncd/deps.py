@@ -108,7 +108,7 @@ def _spawn(settings: Settings, node: Node, heartbeat_interval_s: float) -> Spawn
 def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocations) -> AdminDeps:
     """Return what the admin API of ``node`` is wired with."""
 
-    async def ask_nodes(command: Command, to: str | None = None) -> Answers:
+    async def run_on_nodes(command: Command, to: str | None = None) -> Answers:
         answers: LoopFuture[Answers] = LoopFuture()
         node.deployment.tell(AskNodes(command, answers.set, to))
         async with asyncio.timeout(ASK_TIMEOUT_S):
@@ -118,7 +118,7 @@ def admin_deps(node: Node, authenticator: Authenticator, revocations: Revocation
         node=node.name,
         authenticator=authenticator,
         stats=node.stats,
-        ask_nodes=ask_nodes,
+        run_on_nodes=run_on_nodes,
         journal=node.journal.tell,
         revoke=revocations.revoke,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from actors.messages.control import NodeAnnounced
-from actors.messages.deployment import Peer
+from actors.messages.deployment import PeerNode
 
 MAX_PEERS = 1_000
 """More than one bus can serve; beyond it a node is not taken into the list."""
@@ -20,14 +20,14 @@ class Peers:
     def __init__(self, silence_s: float, max_peers: int = MAX_PEERS) -> None:
         self._silence_s = silence_s
         self._max_peers = max_peers
-        self._peers: dict[str, Peer] = {}
+        self._peers: dict[str, PeerNode] = {}
 
     def heard(self, node: str, said: NodeAnnounced, now_s: float) -> bool:
         """Note what a node said of itself, and return whether it is a new one."""
         is_new = node not in self._peers
         if is_new and len(self._peers) >= self._max_peers:
             return False
-        self._peers[node] = Peer(node, said.version, said.connections, said.users, said.uptime_s, now_s)
+        self._peers[node] = PeerNode(node, said.version, said.connections, said.users, said.uptime_s, now_s)
         return is_new
 
     def left(self, node: str) -> None:
@@ -44,7 +44,7 @@ class Peers:
     def __contains__(self, node: str) -> bool:
         return node in self._peers
 
-    def __iter__(self) -> Iterator[Peer]:
+    def __iter__(self) -> Iterator[PeerNode]:
         return iter(self._peers.values())
 
     def __len__(self) -> int:

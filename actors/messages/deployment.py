@@ -11,7 +11,7 @@ Act = Callable[[Command], Awaitable[Result]]
 """Does this node's part of a command."""
 
 
-class Peer(Struct, frozen=True):
+class PeerNode(Struct, frozen=True):
     """Another node, as it announced itself last."""
 
     node: str
@@ -32,7 +32,7 @@ class Answers(Struct, frozen=True, eq=False):
     """By node: of those that answered in time, perhaps this one among them."""
     known: int
     """Nodes that should have answered."""
-    peers: tuple[Peer, ...]
+    peers: tuple[PeerNode, ...]
     """The other nodes of the deployment, whoever was asked."""
 
 

@@ -1,6 +1,6 @@
 from actors.bus.peers import Peers
 from actors.messages.control import NodeAnnounced
-from actors.messages.deployment import Peer
+from actors.messages.deployment import PeerNode
 
 SAID = NodeAnnounced("0.1.0", connections=3, users=2, uptime_s=60)
 
@@ -9,7 +9,7 @@ def test_a_node_is_known_as_it_announced_itself_last() -> None:
     peers = Peers(silence_s=15)
     assert peers.heard("there", SAID, now_s=1)
     assert not peers.heard("there", NodeAnnounced("0.1.0", 4, 3, 65), now_s=6)
-    assert list(peers) == [Peer("there", "0.1.0", 4, 3, 65, heard_s=6)]
+    assert list(peers) == [PeerNode("there", "0.1.0", 4, 3, 65, heard_s=6)]
     assert ("there" in peers, "elsewhere" in peers) == (True, False)
 
 

@@ -30,7 +30,7 @@ _MAX_HOPS: Final = 64
 """Looked at from the end; 32 KiB of addresses that are trusted took 16 ms."""
 
 
-class Via(Struct, frozen=True):
+class Forwarded(Struct, frozen=True):
     """What is to be believed of a request; ``None``: nothing was said."""
 
     client: str | None
@@ -69,7 +69,7 @@ class TrustedProxies:
         address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)
 
-    def told(self, headers: Iterable[Field]) -> Via:
+    def told(self, headers: Iterable[Field]) -> Forwarded:
         """Return what a trusted proxy says in ``headers``; of two ways to say something, ``X-Forwarded-…``."""
         said = _by_name(headers)
         hops = [*_hops(said.get("x-forwarded-for", ""))]
@@ -81,7 +81,7 @@ class TrustedProxies:
         port = _first(said.get("x-forwarded-port", ""))
         if host and port.isdecimal() and not re.search(r":\d+$", host):
             host = f"{host}:{port}"
-        return Via(
+        return Forwarded(
             client=self._client(hops),
             scheme=_SCHEMES.get(scheme.lower()),
             host=host if host and is_host(host.encode("latin-1")) else None,
@@ -125,20 +125,20 @@ class Peer:
         """Return a request's headers as its client sent them, with ``SCHEME`` if that is known, and who that is."""
         address = self._address
         if self._trusted is not None:
-            via = self._trusted.told(headers)
-            headers = with_told(headers, via)
-            address = address if via.client is None else (via.client, 0)
-            if via.scheme is not None:
+            forwarded = self._trusted.told(headers)
+            headers = with_told(headers, forwarded)
+            address = address if forwarded.client is None else (forwarded.client, 0)
+            if forwarded.scheme is not None:
                 return headers, address
         return ([*headers, (SCHEME, b"https")] if self._has_tls else headers), address
 
 
-def with_told(headers: list[Field], via: Via) -> list[Field]:
+def with_told(headers: list[Field], forwarded: Forwarded) -> list[Field]:
     """Return ``headers`` as the client sent them to the first proxy, and ``SCHEME``."""
-    if via.host is not None:
+    if forwarded.host is not None:
         headers = [field for field in headers if field[0] != b"host"]
-        headers.append((b"host", via.host.encode("latin-1")))
-    return headers if via.scheme is None else [*headers, (SCHEME, via.scheme.encode())]
+        headers.append((b"host", forwarded.host.encode("latin-1")))
+    return headers if forwarded.scheme is None else [*headers, (SCHEME, forwarded.scheme.encode())]
 
 
 def _by_name(headers: Iterable[Field]) -> Mapping[str, str]:

@@ -95,7 +95,7 @@ class NoticeRequest(Struct, frozen=True):
     level: NoticeLevel = "info"
 
 
-class AskNodes(Protocol):
+class RunOnNodes(Protocol):
     """Has a command done by every node, or by one of them."""
 
     async def __call__(self, command: Command, to: str | None = None) -> Answers:
@@ -111,7 +111,7 @@ class AdminDeps(Struct, frozen=True, eq=False):
     authenticator: Authenticator
     stats: Callable[[], NodeStats]
     """Of this node."""
-    ask_nodes: AskNodes
+    run_on_nodes: RunOnNodes
     journal: Tell[ReadLists | ReadDevices]
     revoke: Callable[[str, int | None], Awaitable[int]]
     """``revoke(token_id, expires_at)`` returns how many connections it closed here. Raises: StoreUnavailable."""
@@ -240,7 +240,7 @@ class _AdminApi:
 
     async def _ask(self, command: Command, to: str | None = None) -> Answers:
         try:
-            return await self._deps.ask_nodes(command, to)
+            return await self._deps.run_on_nodes(command, to)
         except TimeoutError:
             raise unavailable("This node could not ask the others.", RETRY_AFTER_S) from None
 

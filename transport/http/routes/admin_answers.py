@@ -9,7 +9,7 @@ from msgspec import Struct, field, structs
 
 from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.control import FiguresRead, FoundConnection, UserFound, UsersListed
-from actors.messages.deployment import Answers, Peer
+from actors.messages.deployment import Answers, PeerNode
 from actors.messages.devices import Devices, KnownDevice
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import Lists
@@ -156,7 +156,7 @@ def _figures(read: FiguresRead) -> NodeStats | None:
         return None
 
 
-def _entry(peer: Peer, figures: NodeStats | None) -> NodeEntry:
+def _entry(peer: PeerNode, figures: NodeStats | None) -> NodeEntry:
     if figures is None:
         uptime_s, heard_s = float(peer.uptime_s), round(peer.heard_s, 1)
         return NodeEntry(peer.node, peer.version, False, peer.connections, peer.users, uptime_s, heard_s, None)

@@ -1,13 +1,13 @@
 import pytest
 
 from tests.timeouts import TIMEOUT_S
-from transport.http.http1.forwarded import SCHEME, Peer, TrustedProxies, Via, with_told
+from transport.http.http1.forwarded import SCHEME, Forwarded, Peer, TrustedProxies, with_told
 
 PROXIES = TrustedProxies(["10.0.0.0/8", "::1", "unix"])
-NOTHING = Via(None, None, None)
+NOTHING = Forwarded(None, None, None)
 
 
-def told(**headers: str) -> Via:
+def told(**headers: str) -> Forwarded:
     return PROXIES.told([(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()])
 
 
@@ -50,19 +50,19 @@ def test_what_is_no_address_is_refused(name: str) -> None:
     ],
 )
 def test_the_client_is_who_asked_the_first_trusted_proxy(chain: str, client: str | None) -> None:
-    assert told(x_forwarded_for=chain) == Via(client, None, None)
+    assert told(x_forwarded_for=chain) == Forwarded(client, None, None)
     elements = ", ".join(f'for="{hop.strip()}"' for hop in chain.split(",") if hop.strip())
-    assert told(forwarded=elements) == Via(client, None, None)
+    assert told(forwarded=elements) == Forwarded(client, None, None)
 
 
 def test_a_chain_is_followed_from_its_end_and_not_for_ever() -> None:
-    assert told(x_forwarded_for="192.0.2.7" + ",10.0.0.1" * 63) == Via("192.0.2.7", None, None)
-    assert told(x_forwarded_for="192.0.2.7,10.0.0.9" + ",10.0.0.1" * 63) == Via("10.0.0.9", None, None)
+    assert told(x_forwarded_for="192.0.2.7" + ",10.0.0.1" * 63) == Forwarded("192.0.2.7", None, None)
+    assert told(x_forwarded_for="192.0.2.7,10.0.0.9" + ",10.0.0.1" * 63) == Forwarded("10.0.0.9", None, None)
 
 
 def test_each_proxy_may_add_a_field_of_its_own() -> None:
     fields = [(b"x-forwarded-for", hop) for hop in (b"6.6.6.6", b"192.0.2.7", b"10.0.0.1")]
-    assert PROXIES.told(fields) == Via("192.0.2.7", None, None)
+    assert PROXIES.told(fields) == Forwarded("192.0.2.7", None, None)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_what_is_quoted_and_never_ends_is_looked_at_once(value: bytes) -> None:
     """A client's own ``Forwarded`` comes through most proxies. Each of these took 16 or 27 ms: in all, too long."""
     proxies = TrustedProxies(["10.0.0.0/8"])
     for _ in range(4_000):
-        assert proxies.told([(b"forwarded", value)]) == Via(None, None, None)
+        assert proxies.told([(b"forwarded", value)]) == Forwarded(None, None, None)
 
 
 def test_a_request_reads_as_it_was_sent_to_the_first_proxy() -> None:
     headers = [(b"host", b"10.0.0.9:8083"), (b"accept", b"*/*")]
     assert with_told(headers, NOTHING) == headers
-    said = Via("192.0.2.7", "https", "sync.example")
+    said = Forwarded("192.0.2.7", "https", "sync.example")
     assert with_told(headers, said) == [(b"accept", b"*/*"), (b"host", b"sync.example"), (SCHEME, b"https")]
 
 

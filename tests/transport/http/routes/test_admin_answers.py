@@ -12,7 +12,7 @@ from actors.messages.control import (
     UserFound,
     UsersListed,
 )
-from actors.messages.deployment import Answers, Peer
+from actors.messages.deployment import Answers, PeerNode
 from actors.messages.devices import Devices, KnownDevice, KnownFields
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import Lists, ListSummary
@@ -32,7 +32,7 @@ from transport.http.routes.admin_answers import (
 OTHER = msgspec.structs.replace(STATS, node="b", connections=9, uptime_s=60.5)
 
 
-def answers(results: dict[str, Any], *peers: Peer) -> Answers:
+def answers(results: dict[str, Any], *peers: PeerNode) -> Answers:
     return Answers("a", results, known=3, peers=peers)
 
 
@@ -46,7 +46,7 @@ def test_only_results_of_the_kind_that_was_asked_for_count() -> None:
 
 
 def test_stats_are_of_the_node_that_was_called_and_of_all_in_order() -> None:
-    peers = (Peer("c", "0.2.0", 7, 5, 60, 4.56), Peer("b", "0.1.0", 8, 4, 55, 2.0))
+    peers = (PeerNode("c", "0.2.0", 7, 5, 60, 4.56), PeerNode("b", "0.1.0", 8, 4, 55, 2.0))
     told = deployment_stats(STATS, answers({"a": figures(STATS), "b": figures(OTHER)}, *peers))
     assert (told.node, told.connections, told.bus) == (STATS.node, STATS.connections, STATS.bus)
     own, second, third = told.nodes
@@ -60,7 +60,7 @@ def test_stats_are_of_the_node_that_was_called_and_of_all_in_order() -> None:
 
 def test_figures_of_a_release_that_has_others_count_as_no_answer() -> None:
     for unreadable in (FiguresRead("{}"), FiguresRead("nonsense")):
-        told = deployment_stats(STATS, answers({"b": unreadable}, Peer("b", "9.0.0", 8, 4, 55, 2.0)))
+        told = deployment_stats(STATS, answers({"b": unreadable}, PeerNode("b", "9.0.0", 8, 4, 55, 2.0)))
         assert told.nodes[1].figures is None
 
 
