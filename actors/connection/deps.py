@@ -7,7 +7,7 @@ from msgspec import Struct, field
 
 from actors.messages.commands import SendCommand
 from actors.messages.connection import Following, WatchlistRequest
-from actors.messages.device import Answer
+from actors.messages.device import DeviceReply
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer, untraced
 
@@ -34,7 +34,7 @@ class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
 
     tell_watchlist: Tell[WatchlistRequest]
     """Reaches the ``WatchlistSync`` of the user whom the request names."""
-    frame: Callable[[Answer], bytes]
+    frame: Callable[[DeviceReply], bytes]
     """Makes a finished WebSocket frame."""
     now_s: Callable[[], float]
     """A monotonic clock: the loop's."""

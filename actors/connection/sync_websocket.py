@@ -44,9 +44,9 @@ from actors.messages.connection import (
     WriteAnswered,
 )
 from actors.messages.device import (
-    Answer,
     Authenticated,
     DeviceMessage,
+    DeviceReply,
     Goodbye,
     Malformed,
     Ping,
@@ -325,7 +325,7 @@ class SyncWebSocket(LoopActor):
             self._deps.illegal_steps[before.name, type(step).__name__] += 1
             raise
 
-    def _send(self, answer: Answer) -> None:
+    def _send(self, answer: DeviceReply) -> None:
         self._frames.append(self._deps.frame(answer))
 
     def _disconnect(self, close: Close) -> None:

@@ -248,7 +248,7 @@ class Goodbye(Struct, frozen=True, tag="goodbye", tag_field="type"):
     reconnect_in_ms: int
 
 
-Answer = (
+DeviceReply = (
     Ack | DeviceAck | Error | Authenticated | Resumed | WatchlistSnapshot | WatchlistSnapshotPiece | ListSnapshot
     | ListSnapshotPiece | ProgressSnapshot | ProgressSnapshotPiece | DevicesSnapshot | DevicesSnapshotPiece | Goodbye
     | Pong

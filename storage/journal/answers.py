@@ -12,7 +12,7 @@ from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 
 from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement, for_update
-from storage.rules.list_journal import Answer
+from storage.rules.list_journal import ListAnswer
 from storage.schema.rows import DONE, KINDS, answer_of, recorded_answer_of
 from storage.schema.rows_in import rows_in
 from storage.schema.tables import answers, operations
@@ -71,7 +71,7 @@ def compile_keeping(dialect: Dialect) -> None:
 
 def read_answers(
     transaction: Transaction, operation_ids: Sequence[tuple[str, str]]
-) -> Iterator[tuple[str, str, Answer]]:
+) -> Iterator[tuple[str, str, ListAnswer]]:
     """Ask for what was answered to each pair of user and ``operation_id``; yield both, and the answer, when wanted.
 
     Of two answers the first one comes last.

@@ -46,7 +46,7 @@ class JournalHead(Struct, frozen=True):
 NO_HEAD: Final = JournalHead(0, 1, 0, HLCTimestamp(0, 0, ""))
 
 
-class Answer(Struct, frozen=True, kw_only=True):
+class ListAnswer(Struct, frozen=True, kw_only=True):
     """What a change was answered: its repetitions get the same."""
 
     action: WatchlistAction
@@ -103,7 +103,7 @@ class ListJournal:
         """What the batch has added to the history, in order."""
         self.lone: set[int] = set()
         """Revisions of the batch that added what was there, and left no other tag of it live."""
-        self.unrecorded: dict[str, Answer] = {}
+        self.unrecorded: dict[str, ListAnswer] = {}
         """What the batch was answered and has not added to the history, by ``operation_id``."""
         self._answers_since_ms = answers_since_ms
         self._usage = Usage(bounds, head.items, head.replicas, contexts, unused)
@@ -116,19 +116,19 @@ class ListJournal:
         self._loaded_live: dict[str, dict[Tag, LiveTag]] = {}
         self._live: dict[str, dict[Tag, LiveTag]] = {}
         self._named_tags: set[Tag] = set()
-        self._by_operation_id: dict[str, Answer] = {}
-        self._adds: dict[str, Answer] = {}
+        self._by_operation_id: dict[str, ListAnswer] = {}
+        self._adds: dict[str, ListAnswer] = {}
 
     def learn_live(self, live: LiveTag) -> None:
         """Load a live tag as it was before the batch."""
         self._loaded_live.setdefault(live.content_id, {})[live.tag] = live
         self._live.setdefault(live.content_id, {})[live.tag] = live
 
-    def learn_answer(self, operation_id: str, answer: Answer) -> None:
+    def learn_answer(self, operation_id: str, answer: ListAnswer) -> None:
         """Load the answer to an ``operation_id`` that the batch names; of two the later learnt holds."""
         self._by_operation_id[operation_id] = answer
 
-    def learn_add(self, tag: str, answer: Answer) -> None:
+    def learn_add(self, tag: str, answer: ListAnswer) -> None:
         """Load the answer to the recorded add of ``tag``, which the batch adds again."""
         self._adds[tag] = answer
 
@@ -151,7 +151,7 @@ class ListJournal:
         outcome = self._decide(operation, content_id)
         if outcome.exceeds_quota:
             return outcome
-        answer = Answer(action=operation.change.action, content_id=content_id, outcome=outcome)
+        answer = ListAnswer(action=operation.change.action, content_id=content_id, outcome=outcome)
         self._by_operation_id[operation_id] = answer
         if not outcome.is_new:  # else it is recorded
             self.unrecorded[operation_id] = answer
@@ -227,7 +227,7 @@ class ListJournal:
         status, quota = Status.EXISTING if live else Status.ADDED, _TAGS if excess else None
         fields = fields_after(live, operation) if live or has_fields(operation.change) else NO_FIELDS
         outcome = self._record(operation, (text,), status, quota, fields)
-        self._adds[text] = Answer(action="add", content_id=content_id, outcome=outcome)
+        self._adds[text] = ListAnswer(action="add", content_id=content_id, outcome=outcome)
         born = LiveTag(content_id, tag, self.revision, operation.timestamp, operation.device_id, fields)
         now_live = {kept: live.get(kept, born) for kept in entry}
         if live and len(now_live) == 1:

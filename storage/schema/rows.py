@@ -12,7 +12,7 @@ from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from crdt.lww import LWWRegister
 from storage.databases.statements import Row
-from storage.rules.list_journal import Answer, JournalHead
+from storage.rules.list_journal import JournalHead, ListAnswer
 from storage.rules.live_tags import NO_FIELDS, Fields, LiveTag
 
 DAY_MS: Final = 24 * 3600 * 1000
@@ -159,17 +159,17 @@ def shown_json(
     return _encode(update if list_id is None else ListUpdate.of(list_id, update))
 
 
-def recorded_answer_of(row: Row) -> Answer:
+def recorded_answer_of(row: Row) -> ListAnswer:
     """Return what the operation in a row of ``operations`` was answered."""
     update, status = update_of(row), row[-2]
-    return Answer(
+    return ListAnswer(
         action=update.change.action,
         content_id=update.content_id,
         outcome=Outcome(status=Status(status) if status else DONE[update.change.action], update=update),
     )
 
 
-def answer_row(line: str, operation_id: str, answer: Answer, now_ms: int) -> Row:
+def answer_row(line: str, operation_id: str, answer: ListAnswer, now_ms: int) -> Row:
     """Return the row of ``answers`` for an answer to an ``operation_id``, given at ``now_ms``."""
     outcome, update = answer.outcome, answer.outcome.update
     return (
@@ -190,7 +190,7 @@ def answer_row(line: str, operation_id: str, answer: Answer, now_ms: int) -> Row
     )
 
 
-def answer_of(row: Row) -> Answer:
+def answer_of(row: Row) -> ListAnswer:
     """Return the answer in a row of ``answers``; its update shows this row's ``operation_id``.
 
     That is another than it was recorded with if it is the add of a ``tag`` that came again.
@@ -203,7 +203,7 @@ def answer_of(row: Row) -> Answer:
         reason=reason,
         field=field,
     )
-    return Answer(action=_ACTIONS[kind], content_id=content_id, outcome=outcome)
+    return ListAnswer(action=_ACTIONS[kind], content_id=content_id, outcome=outcome)
 
 
 def live_row(line: str, live: LiveTag) -> Row:

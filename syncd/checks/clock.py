@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from syncd.checks.http_answer import Answer
+from syncd.checks.http_answer import HttpAnswer
 from syncd.checks.results import CheckResult, ClockReading, failed, ok, setting, warning
 from syncd.settings import Settings
 
@@ -32,7 +32,7 @@ def check_clock(readings: Sequence[ClockReading], settings: Settings, now_s: flo
     return [ok(NAME, agreeing or f"it is {time} here; there was no other clock to compare it with")]
 
 
-def date_reading(source: str, answer: Answer) -> ClockReading | None:
+def date_reading(source: str, answer: HttpAnswer) -> ClockReading | None:
     """Return our clock compared with the ``Date`` of an HTTP answer; ``None``: it has no valid one."""
     try:
         date = parsedate_to_datetime(answer.headers["Date"])

@@ -13,7 +13,7 @@ from syncd.checks.timeouts import ANSWER_TIMEOUT_S
 from syncd.errors import Unreachable
 
 
-class Answer(Struct, frozen=True):
+class HttpAnswer(Struct, frozen=True):
     """An HTTP answer, and when it was asked for and received by our clock (seconds since 1970)."""
 
     body: bytes
@@ -22,7 +22,7 @@ class Answer(Struct, frozen=True):
     answered_s: float
 
 
-def fetch(url: str, context: ssl.SSLContext | None = None, *, is_here: bool = False) -> Answer:
+def fetch(url: str, context: ssl.SSLContext | None = None, *, is_here: bool = False) -> HttpAnswer:
     """Send a GET and return its answer. Blocks.
 
     Args:
@@ -37,7 +37,7 @@ def fetch(url: str, context: ssl.SSLContext | None = None, *, is_here: bool = Fa
     asked_s = time.time()
     try:
         with build_opener(proxies, HTTPSHandler(context=context)).open(url, timeout=ANSWER_TIMEOUT_S) as answer:
-            return Answer(answer.read(), answer.headers, asked_s, time.time())
+            return HttpAnswer(answer.read(), answer.headers, asked_s, time.time())
     except HTTPError as error:
         error.close()
         raise Unreachable(f"HTTP {error.code} {error.reason}") from None

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from syncd.checks.clock import date_reading
 from syncd.checks.file_modes import others_may_access
-from syncd.checks.http_answer import Answer
+from syncd.checks.http_answer import HttpAnswer
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.errors import SettingsError
 from syncd.keys.kept_secret import FILE_NAME
@@ -63,7 +63,7 @@ async def _check_key_set(url: str, algorithms: Sequence[str]) -> Checked:
     except ValueError as error:
         fix = f"set the issuer's jwks_uri: {setting('jwks_url')}"
         return Checked((failed(NAME, f"{host}: the answer is {error}", fix),))
-    reading = date_reading(ISSUER, Answer(b"", answer.headers, asked_s, time.time()))
+    reading = date_reading(ISSUER, HttpAnswer(b"", answer.headers, asked_s, time.time()))
     clocks = () if reading is None else (reading,)
     if not len(found):
         why = "; ".join(found.unusable[:MAX_NAMED]) or "it is empty"

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from actors.messages.connection import ConnectionInfo
-from actors.messages.device import Answer
+from actors.messages.device import DeviceReply
 from actors.messages.journal_reads import Bookmark
 from actors.messages.sync import SyncMessage
 
@@ -35,6 +35,6 @@ class Devices:
     def cursor_of(self, bookmark: Bookmark) -> str:
         return f"behind {bookmark.added_revision}"
 
-    def encode(self, message: SyncMessage | Answer) -> bytes:
+    def encode(self, message: SyncMessage | DeviceReply) -> bytes:
         self.encoded += 1
         return msgspec.json.encode(message)

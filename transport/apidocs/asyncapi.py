@@ -11,7 +11,6 @@ from actors.messages.close_codes import CLOSES
 from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.device import (
     Ack,
-    Answer,
     Authenticate,
     Authenticated,
     CommandToDevice,
@@ -19,6 +18,7 @@ from actors.messages.device import (
     DeviceEdit,
     DeviceHeartbeat,
     DeviceMessage,
+    DeviceReply,
     Error,
     ListWrite,
     Malformed,
@@ -40,7 +40,7 @@ from transport.wire.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SN
 Json = dict[str, Any]
 
 FROM_DEVICE: Final = (*(kind for kind in get_args(DeviceMessage) if kind is not Malformed), Authenticate)
-TO_DEVICE: Final = tuple(dict.fromkeys((*get_args(SyncMessage), *get_args(Answer))))
+TO_DEVICE: Final = tuple(dict.fromkeys((*get_args(SyncMessage), *get_args(DeviceReply))))
 
 _REPLIES: Final[dict[type, tuple[type, ...]]] = {
     WatchlistWrite: (Ack, Error),

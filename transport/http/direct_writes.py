@@ -13,7 +13,7 @@ from transport.access.authentication import Claims
 from transport.errors import Problem, SigningKeyMissing
 from transport.http.exchange.answers import JSON_TYPE
 from transport.http.exchange.cors import NO_CORS, Cors
-from transport.http.exchange.pending_answers import Answer
+from transport.http.exchange.pending_answers import BodyOrProblem
 from transport.http.exchange.requests import check_body_size, traceparent
 from transport.http.http1.request_head import Field, RequestHead
 from transport.http.routes.writes import WriteRoute
@@ -105,7 +105,7 @@ class DirectWrite:
             self.answer(OUR_ERROR)
         return True
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: BodyOrProblem) -> None:
         """Write the response, unless there is one already or nobody to read it."""
         connection, self._connection = self._connection, None  # which holds this object
         if connection is None or self.disconnected or connection.transport.is_closing():
@@ -116,7 +116,7 @@ class DirectWrite:
             connection.transport.close()
         connection.on_response_complete()
 
-    def _response(self, answer: Answer, default_headers: Sequence[Field]) -> bytes:
+    def _response(self, answer: BodyOrProblem, default_headers: Sequence[Field]) -> bytes:
         if isinstance(answer, Problem):
             response = problem_response(answer)
             status, headers, body = response.status_code, response.raw_headers, bytes(response.body)

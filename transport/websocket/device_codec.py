@@ -8,12 +8,12 @@ from msgspec import Struct
 
 from actors.messages.content_ids import UUIDS, ContentIds
 from actors.messages.device import (
-    Answer,
     Authenticate,
     CommandToDevice,
     DeviceEdit,
     DeviceHeartbeat,
     DeviceMessage,
+    DeviceReply,
     ListWrite,
     Malformed,
     MessageId,
@@ -48,7 +48,7 @@ _id_decoder: Final = msgspec.json.Decoder(_Identified)
 _FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`|^(?P<named>\w+): ")
 
 
-def encode(message: SyncMessage | Answer) -> bytes:
+def encode(message: SyncMessage | DeviceReply) -> bytes:
     """Return ``message`` as a finished frame."""
     return frame(_encoder.encode(message))
 

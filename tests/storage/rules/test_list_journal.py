@@ -8,7 +8,7 @@ from actors.messages.journal import Operation, Outcome, Status
 from crdt.causal import CausalContext, Tag
 from crdt.hlc import HLCTimestamp
 from storage.rules.bounds import Bounds
-from storage.rules.list_journal import JOURNAL_REPLICA, Answer, JournalHead, ListJournal
+from storage.rules.list_journal import JOURNAL_REPLICA, JournalHead, ListAnswer, ListJournal
 from storage.rules.live_tags import LiveTag
 from tests.storage.author import NOW_MS, Author
 
@@ -138,7 +138,7 @@ def test_a_repetition_of_what_was_learnt_gets_the_recorded_answer(author: Author
         JournalHead(revision=1, first_revision=1, minted=0, clock=HLCTimestamp(1, 0, "n")),
         phone=CausalContext().with_tags(Tag("phone", 1)),
     )
-    answer = Answer(
+    answer = ListAnswer(
         action="add", content_id=author.content("alien"), outcome=Outcome(status=Status.ADDED, update=recorded)
     )
     user.learn_answer("a", answer)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from syncd.checks.clock import NOTEWORTHY_S, check_clock, date_reading
-from syncd.checks.http_answer import Answer
+from syncd.checks.http_answer import HttpAnswer
 from syncd.checks.results import ClockReading
 from syncd.settings import Settings
 from tests.fakes.issuer import Issuer
@@ -54,7 +54,7 @@ def test_the_date_of_an_answer_is_a_reading_if_it_has_one(date: str | None, ahea
     headers = Message()
     if date is not None:
         headers["Date"] = date
-    reading = date_reading("the issuer", Answer(b"", headers, asked_s=99.0, answered_s=101.0))
+    reading = date_reading("the issuer", HttpAnswer(b"", headers, asked_s=99.0, answered_s=101.0))
     assert reading == (None if ahead_s is None else ClockReading("the issuer", ahead_s))
 
 

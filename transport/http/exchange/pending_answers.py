@@ -24,9 +24,9 @@ from transport.wire.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
 logger = logging.getLogger(__name__)
 
-Answer = bytes | Problem
+BodyOrProblem = bytes | Problem
 """The JSON of a 200, or what stands in its place."""
-Answered = Callable[[Answer], None]
+Answered = Callable[[BodyOrProblem], None]
 """Is told once. Must not raise: it runs in the turn of the actor that decides."""
 
 
@@ -47,7 +47,7 @@ class PendingAnswer(ABC):
     def _finish(self) -> None:
         if not self._deadlines.end(self):
             return
-        answer: Answer
+        answer: BodyOrProblem
         try:
             answer = self._body()
         except Problem as problem:

@@ -24,7 +24,7 @@ from transport.errors import Problem
 from transport.http.exchange.answers import JSON_TYPE
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.deadlines import AnswerDeadlines
-from transport.http.exchange.pending_answers import Answer, Answered, WriteAnswer
+from transport.http.exchange.pending_answers import Answered, BodyOrProblem, WriteAnswer
 from transport.http.exchange.requests import (
     MAX_WRITE_BYTES,
     authenticated,
@@ -147,7 +147,7 @@ class ListRoute(WriteRoute):
         return await self.of(request.last_segment).post(request)
 
 
-def _set_answer(pending: asyncio.Future[bytes], answer: Answer) -> None:
+def _set_answer(pending: asyncio.Future[bytes], answer: BodyOrProblem) -> None:
     if pending.done():  # the request's task was cancelled
         return
     if isinstance(answer, Problem):

@@ -12,7 +12,7 @@ from tests.timeouts import TIMEOUT_S
 from transport.errors import Problem
 from transport.http.exchange.answers import WriteResponse, write_response
 from transport.http.exchange.deadlines import AnswerDeadlines
-from transport.http.exchange.pending_answers import Answer, BulkAnswer, WriteAnswer
+from transport.http.exchange.pending_answers import BodyOrProblem, BulkAnswer, WriteAnswer
 
 CHANGE = msgspec.convert({"operation": "add", "content_id": FILM}, Change)
 RESULT = partial(write_response, CHANGE)
@@ -26,7 +26,7 @@ async def deadlines() -> AnswerDeadlines:
 
 
 async def test_a_write_is_answered_with_its_outcome(deadlines: AnswerDeadlines) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     WriteAnswer(deadlines, told.append, CHANGE).decide(EXISTING)
     (answer,) = told
     assert isinstance(answer, bytes)
@@ -44,7 +44,7 @@ async def test_a_write_is_answered_with_its_outcome(deadlines: AnswerDeadlines) 
 async def test_a_write_that_came_to_nothing_is_a_problem(
     deadlines: AnswerDeadlines, outcome: Outcome, status: int
 ) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     WriteAnswer(deadlines, told.append, CHANGE).decide(outcome)
     (answer,) = told
     assert isinstance(answer, Problem)
@@ -52,7 +52,7 @@ async def test_a_write_that_came_to_nothing_is_a_problem(
 
 
 async def test_a_bulk_is_answered_once_when_the_last_is_decided_in_the_order_asked(deadlines: AnswerDeadlines) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     bulk = BulkAnswer(deadlines, told.append, [None, BAD, None])
     bulk.finish_if_decided()
     bulk.decide(2, RESULT, Outcome(status=Status.NOT_FOUND))
@@ -68,7 +68,7 @@ async def test_a_bulk_is_answered_once_when_the_last_is_decided_in_the_order_ask
 async def test_a_bulk_without_a_change_is_answered_at_once(
     deadlines: AnswerDeadlines, results: list[WriteResponse | None]
 ) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     BulkAnswer(deadlines, told.append, results).finish_if_decided()
     (answer,) = told
     assert isinstance(answer, bytes)
@@ -76,7 +76,7 @@ async def test_a_bulk_without_a_change_is_answered_at_once(
 
 
 async def test_a_bulk_of_which_some_may_succeed_later_is_to_be_repeated_as_a_whole(deadlines: AnswerDeadlines) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     bulk = BulkAnswer(deadlines, told.append, [None, None])
     bulk.decide(0, RESULT, Outcome(status=Status.REFUSED, reason="it is away", retry_after_s=2.0))
     assert told == []
@@ -88,7 +88,7 @@ async def test_a_bulk_of_which_some_may_succeed_later_is_to_be_repeated_as_a_who
 
 
 async def test_what_is_decided_too_late_comes_to_nothing() -> None:
-    told: asyncio.Queue[Answer] = asyncio.Queue()
+    told: asyncio.Queue[BodyOrProblem] = asyncio.Queue()
     deadlines = AnswerDeadlines(0.01)
     write = WriteAnswer(deadlines, told.put_nowait, CHANGE)
     bulk = BulkAnswer(deadlines, told.put_nowait, [None])
@@ -104,7 +104,7 @@ async def test_what_is_decided_too_late_comes_to_nothing() -> None:
 async def test_an_error_of_ours_is_a_500_and_logged_and_does_not_reach_the_actor_that_decides(
     deadlines: AnswerDeadlines, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: list[Answer] = []
+    told: list[BodyOrProblem] = []
     broken = WriteAnswer(deadlines, told.append, object())  # type: ignore[arg-type]  # which is the error
     broken.decide(EXISTING)
     (answer,) = told
