@@ -11,7 +11,7 @@ from typing import Final, get_args
 
 from msgspec import Struct, field
 
-from actors.messages.collections import KINDS
+from actors.messages.collections import COLLECTION_KINDS
 from actors.messages.commands import CommandKind, CommandOutcome
 from actors.messages.journal import Outcome, Quota, Status
 from actors.messages.lists import ListEdit, ListEditOutcome
@@ -67,7 +67,7 @@ class BroadcastMetrics:
 
     def __init__(self) -> None:
         self.messages_relayed = 0
-        self.updates_relayed: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+        self.updates_relayed: Counter[str] = Counter(dict.fromkeys(COLLECTION_KINDS, 0))
         """Those of the messages that are updates, by kind of collection."""
         self.broadcast_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
         """Seconds from the start of a relay to its last ``tell``."""
@@ -113,7 +113,7 @@ class WriteMetrics:
         self.commit_latency = Histogram(COMMIT_LATENCY_BOUNDS_S)
         """Seconds from a write's acceptance to its commit."""
         self.outcomes: Counter[tuple[str, str]] = Counter(
-            {(kind, status.value): 0 for kind in KINDS for status in Status}
+            {(kind, status.value): 0 for kind in COLLECTION_KINDS for status in Status}
         )
         """Writes answered, by kind of collection and status."""
         self.refusals: Counter[str] = Counter({quota: 0 for quota in get_args(Quota) if quota != "tags_per_item"})
@@ -171,7 +171,7 @@ class JournalMetrics:
         """Why the latest transaction or probe failed; ``None``: it worked."""
         self.unreadable: str | None = None
         """Why the latest read failed; ``None``: it worked."""
-        self.reads: Counter[str] = Counter(dict.fromkeys(KINDS, 0))
+        self.reads: Counter[str] = Counter(dict.fromkeys(COLLECTION_KINDS, 0))
         """Reads that were handed to the store, by kind of collection; of slices and pages each is one."""
         self.list_edits: Counter[tuple[str, str]] = Counter(dict.fromkeys(_LIST_EDITS, 0))
         """What became of each word about which lists a user has, and what they are called."""

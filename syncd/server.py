@@ -29,7 +29,7 @@ from syncd.settings import Settings
 from transport.access.authentication import Authenticator
 from transport.access.origins import AllowedOrigins
 from transport.apidocs.routes import document_routes
-from transport.connection.device_connection import DeviceConnection, DeviceDeps
+from transport.connection.device_connection import BaseDeviceConnection, DeviceDeps
 from transport.http.api import HttpApi, http_api
 from transport.http.exchange.app import Routes
 from transport.http.http1.request_limits import RequestLimits
@@ -100,14 +100,14 @@ def _api(
 
 def disconnect_revoked(connections: Collection[object], token_ids: Collection[str]) -> int:
     """Close those of ``connections`` that are devices with one of these tokens, and return their number."""
-    devices = [connection for connection in connections if isinstance(connection, DeviceConnection)]
+    devices = [connection for connection in connections if isinstance(connection, BaseDeviceConnection)]
     return sum(device.disconnect_if_revoked(token_ids) for device in devices)
 
 
 def _disconnect_withdrawn(connections: Collection[object], known: Collection[str]) -> None:
     """Close what came with a token whose key is not ``known`` any more; in slices, since it may be most of them."""
     for connection in list(connections):
-        if isinstance(connection, DeviceConnection) and connection.is_of_other_key_than(known):
+        if isinstance(connection, BaseDeviceConnection) and connection.is_of_other_key_than(known):
             time_sliced_queue().run(partial(connection.disconnect_if_withdrawn, known), Storm.DEPARTURES)
 
 

@@ -19,7 +19,7 @@ LIST_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a 
 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
-KINDS: Final = (WATCHLIST, "list", PROGRESS, DEVICES)
+COLLECTION_KINDS: Final = (WATCHLIST, "list", PROGRESS, DEVICES)
 """What ``kind_of`` says."""
 
 _LIST: Final = "list:"

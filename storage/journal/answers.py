@@ -13,14 +13,14 @@ from sqlalchemy import Dialect, bindparam, delete, insert, select, text
 from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement, for_update
 from storage.rules.list_journal import ListAnswer
-from storage.schema.rows import DONE, KINDS, answer_of, recorded_answer_of
+from storage.schema.rows import DONE, OPERATION_KINDS, answer_of, recorded_answer_of
 from storage.schema.rows_in import rows_in
 from storage.schema.tables import answers, operations
 
 MARGIN_MS = 24 * 3600 * 1000
 """An answer is kept for so much longer than it is needed: an author's clock may be ahead, and nodes' may differ."""
 
-PRUNE_EVERY = 100
+PRUNE_ANSWERS_EVERY = 100
 """Answers kept between two prunings, each of which deletes twice as many at most: no commit stalls, and it keeps up."""
 
 _INSERT = Statement(insert(answers))
@@ -36,7 +36,7 @@ _KEEP_DROPPED = Statement(
         " FROM operations WHERE user_id = :of_line AND revision < :first_kept"
         " AND operation_id IS NOT NULL AND recorded_ms >= :since_ms"
         " ON CONFLICT DO NOTHING"
-    ).bindparams(add_kind=KINDS["add"], added=str(DONE["add"]), removed=str(DONE["remove"])),
+    ).bindparams(add_kind=OPERATION_KINDS["add"], added=str(DONE["add"]), removed=str(DONE["remove"])),
     "of_line",
     "first_kept",
     "since_ms",
@@ -95,7 +95,7 @@ class AnswerKeeping:
 
     def __init__(self, min_age_ms: int) -> None:
         self._min_age_ms = min_age_ms
-        self._kept = PRUNE_EVERY  # due at once: also a daemon that is restarted again and again prunes
+        self._kept = PRUNE_ANSWERS_EVERY  # due at once: also a daemon that is restarted again and again prunes
 
     def known_since_ms(self, now_ms: int) -> int:
         """Return since when every ``operation_id`` is known."""
@@ -119,7 +119,7 @@ class AnswerKeeping:
 
         Cost: O(answers kept since the last time).
         """
-        if self._kept < PRUNE_EVERY:
+        if self._kept < PRUNE_ANSWERS_EVERY:
             return
         oldest = transaction.execute(_OLDEST, (self._needed_since_ms(now_ms), 2 * self._kept))
         self._kept = 0

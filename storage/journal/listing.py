@@ -24,7 +24,7 @@ from storage.databases.database import Transaction
 from storage.databases.statements import Row, Statement
 from storage.journal.reads import read_head
 from storage.journal.registers import newest_update_of
-from storage.schema.rows import KINDS, age_of, data_of, item_of, shown_item_of
+from storage.schema.rows import OPERATION_KINDS, age_of, data_of, item_of, shown_item_of
 from storage.schema.rows_in import chunks, places
 from storage.schema.tables import entries, operations, registers
 
@@ -38,8 +38,8 @@ _END = (1 << 63) - 1
 """Above every timestamp and every revision."""
 _TOP = Bookmark(epoch="", revision=_END, timestamp=_END, added_revision=_END)
 
-_ADD: Final = KINDS["add"]
-_REMOVE: Final = KINDS["remove"]
+_ADD: Final = OPERATION_KINDS["add"]
+_REMOVE: Final = OPERATION_KINDS["remove"]
 _decode_tags: Final = json.Decoder(tuple[str, ...]).decode
 
 _CONTENT_ID = entries.c.keys().index("content_id")

@@ -20,7 +20,7 @@ from storage.journal.usage import counted, unused_replicas
 from storage.rules.bounds import Bounds
 from storage.rules.list_journal import JOURNAL_REPLICA, NO_HEAD, JournalHead, ListJournal
 from storage.rules.register_journal import RegisterJournal
-from storage.schema.rows import KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
+from storage.schema.rows import OPERATION_KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
 from storage.schema.rows_in import chunks, compile_rows_in, padded, places, rows_in
 from storage.schema.tables import answers as given_answers
 from storage.schema.tables import contexts, entries, heads, operations
@@ -75,7 +75,7 @@ def _adds_by_tag(size: int) -> Statement:
         select(operations).where(
             operations.c.line == bindparam("of_line"),
             operations.c.revision >= bindparam("from_revision"),
-            operations.c.kind == KINDS["add"],
+            operations.c.kind == OPERATION_KINDS["add"],
             operations.c.tags.in_(wanted),
         ),
         "of_line",

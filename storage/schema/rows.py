@@ -17,7 +17,7 @@ from storage.rules.live_tags import NO_FIELDS, Fields, LiveTag
 
 DAY_MS: Final = 24 * 3600 * 1000
 
-KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
+OPERATION_KINDS: dict[WatchlistAction, str] = {"add": "watchlist.add", "remove": "watchlist.remove"}
 """Values of ``operations.kind``, in lists too, which came later."""
 
 DONE: dict[WatchlistAction, Status] = {"add": Status.ADDED, "remove": Status.REMOVED}
@@ -30,7 +30,7 @@ the runs: that release puts the replica's writes off until the upgrade is over."
 SHOWN = ("revision", "kind", "content_id", "tags", "timestamp", "node", "device_id", "fields")
 """The columns of ``operations`` that ``shown_json`` takes behind the list, in their order."""
 
-_ACTIONS = {kind: action for action, kind in KINDS.items()}
+_ACTIONS = {kind: action for action, kind in OPERATION_KINDS.items()}
 _decode_tags = json.Decoder(tuple[str, ...]).decode
 _decode_runs = json.Decoder(list[int]).decode
 _encode = json.Encoder().encode
@@ -79,7 +79,7 @@ def update_row(update: Update, status: Status, now_ms: int, *, is_lone: bool = F
     return (
         update.line,
         update.revision,
-        KINDS[change.action],
+        OPERATION_KINDS[change.action],
         update.content_id,
         tags_text(update.tags),
         timestamp.pack(),
@@ -175,7 +175,7 @@ def answer_row(line: str, operation_id: str, answer: ListAnswer, now_ms: int) ->
     return (
         line,
         operation_id,
-        KINDS[answer.action],
+        OPERATION_KINDS[answer.action],
         answer.content_id,
         outcome.status.value,
         outcome.reason,

@@ -47,7 +47,7 @@ class DeviceDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Seconds since 1970."""
 
 
-class DeviceConnection(DeviceSocket):
+class BaseDeviceConnection(DeviceSocket):
     """A socket with its ``SyncWebSocket``: subclasses have these attributes, in slots. Thread: the event loop."""
 
     if not TYPE_CHECKING:

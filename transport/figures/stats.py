@@ -4,7 +4,7 @@ from collections import Counter
 
 from msgspec import Struct
 
-from actors.messages.collections import KINDS
+from actors.messages.collections import COLLECTION_KINDS
 from actors.metrics import Histogram, NodeMetrics
 from transport.figures.prometheus import Sources
 
@@ -134,7 +134,7 @@ def node_stats(sources: Sources, *, node: str, version: str, now_s: float, uptim
         refusals=sources.all_refusals(),
         closes=dict(metrics.closes),
         devices=_device_stats(metrics),
-        collections={kind: _collection_stats(metrics, kind) for kind in KINDS},
+        collections={kind: _collection_stats(metrics, kind) for kind in COLLECTION_KINDS},
     )
 
 

@@ -17,7 +17,7 @@ from actors.messages.connection import (
 from actors.messages.device import Authenticate, DeviceMessage, Malformed
 from transport.access.authentication import Claims
 from transport.access.bearer import RETRY_AFTER_S, token_problem
-from transport.connection.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.device_connection import BaseDeviceConnection, DeviceDeps, to_nobody
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.websocket.device_codec import decode
 from transport.websocket.handshake import ConnectRequest, connect_request
@@ -29,7 +29,7 @@ _SOCKET_WRITABLE: Final = SocketWritable()
 _TOO_FAST: Final = Disconnect(TOO_FAST)
 
 
-class DeviceProtocol(WebSocketProtocol, DeviceConnection):
+class DeviceProtocol(WebSocketProtocol, BaseDeviceConnection):
     """Give uvicorn ``partial(DeviceProtocol, deps)`` as ``Config(ws=…)``."""
 
     __slots__ = ("_deps", "_task", "_tell", "_thumbprint", "_token_id", "_user_id")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct, structs
 
-from actors.messages.collections import DEVICES, KINDS, LIST_PATTERN, LISTS, PROGRESS, WATCHLIST
+from actors.messages.collections import COLLECTION_KINDS, DEVICES, LIST_PATTERN, LISTS, PROGRESS, WATCHLIST
 from actors.messages.connection import Following
 from actors.messages.journal_reads import Bookmark
 from actors.messages.progress import IN_PROGRESS
@@ -180,7 +180,7 @@ def _follows(parameters: dict[str, list[str]]) -> tuple[Following, ...]:
     """Return what ``since`` names: the watchlist by a revision alone, any collection by its name before it."""
     values = parameters.get("since", ())
     named = [_COLLECTION_SINCE.fullmatch(value) for value in values]
-    if not any(named) and not any(":" in value or value in (*KINDS, LISTS) for value in values):
+    if not any(named) and not any(":" in value or value in (*COLLECTION_KINDS, LISTS) for value in values):
         since, epoch = _position(parameters)
         return _LIVE if since is None else (Following(since=since, epoch=epoch),)
     epoch = _one(parameters, "epoch", _EPOCH, f"1 to {MAX_EPOCH_LENGTH} characters")

@@ -4,8 +4,7 @@ import psycopg
 
 from actors.messages.journal import Status
 from storage.databases.database import Database
-from storage.journal.answers import MARGIN_MS
-from storage.journal.answers import PRUNE_EVERY as PRUNE_ANSWERS_EVERY
+from storage.journal.answers import MARGIN_MS, PRUNE_ANSWERS_EVERY
 from storage.journal.history import DEFAULT_MIN_ANSWER_AGE_MS, PRUNE_EVERY, HistoryLimits
 from storage.journal.journal_store import SqlJournalStore
 from tests.fakes.wall_clock import WallClock

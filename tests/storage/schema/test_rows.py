@@ -14,8 +14,8 @@ from storage.rules.list_journal import JournalHead
 from storage.rules.live_tags import LiveTag
 from storage.schema.rows import (
     DAY_MS,
-    KINDS,
     MAX_LISTED,
+    OPERATION_KINDS,
     context_of,
     context_row,
     head_of,
@@ -61,7 +61,7 @@ def test_a_record_comes_back(
     assert update_of(row) == update
     named = dict(zip(operations.c.keys(), row, strict=True))
     assert (named["recorded_ms"], named["status"]) == (1_700_000_000_000, "existing")
-    assert named["kind"] == KINDS[update.change.action] == f"watchlist.{action}"
+    assert named["kind"] == OPERATION_KINDS[update.change.action] == f"watchlist.{action}"
 
 
 @pytest.mark.parametrize("stamp", STAMPS)

@@ -12,14 +12,14 @@ from tests.fakes.recording_socket import RecordingSocket
 from transport.access.authentication import Authenticator, Claims
 from transport.access.limits import Limits, Quotas
 from transport.access.signing_keys import shared_secret
-from transport.connection.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.device_connection import BaseDeviceConnection, DeviceDeps, to_nobody
 from transport.errors import Problem
 from transport.wire.query import ResumeQuery
 
 CLAIMS = Claims(user_id="ann", device_id="tv", expires_at=1_060, token_id="jti", thumbprint="key")
 
 
-class Device(RecordingSocket, DeviceConnection):
+class Device(RecordingSocket, BaseDeviceConnection):
     """A connection over nothing, and what its actor is told."""
 
     def __init__(self, limits: Limits | None = None) -> None:

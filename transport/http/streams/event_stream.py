@@ -11,7 +11,7 @@ from typing_extensions import override
 from actors.messages.close_codes import POLL_ANSWERED
 from actors.messages.connection import Disconnect, SignOfLife, SocketWritable
 from transport.access.authentication import Claims
-from transport.connection.device_connection import DeviceConnection, DeviceDeps, to_nobody
+from transport.connection.device_connection import BaseDeviceConnection, DeviceDeps, to_nobody
 from transport.connection.kernel_buffer import bound_kernel_buffer
 from transport.http.http1.carrying import Carrier
 from transport.http.streams.events import COMMENT, Events
@@ -22,7 +22,7 @@ _SOCKET_WRITABLE: Final = SocketWritable()
 _POLL_ANSWERED: Final = Disconnect(POLL_ANSWERED)
 
 
-class EventStream(DeviceConnection):
+class EventStream(BaseDeviceConnection):
     """One answer. Congested until ``open``, over with ``close`` or the connection; ``end`` is due in any case.
 
     Args:
