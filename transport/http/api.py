@@ -7,9 +7,9 @@ from typing import TypeVar
 from msgspec import Struct
 
 from transport.http.direct_writes import DirectWrites
+from transport.http.exchange.answer_deadlines import AnswerDeadlines
 from transport.http.exchange.app import HttpApp, Routes
 from transport.http.exchange.cors import Cors
-from transport.http.exchange.deadlines import AnswerDeadlines
 from transport.http.routes.bulk import OperationsRoute
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.device_commands import CommandRoutes

@@ -12,6 +12,7 @@ from actors.messages.collections import WATCHLIST, kind_of
 from actors.messages.journal import Outcome, Status
 from actors.messages.progress import ProgressChange
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import AnswerDeadlines
 from transport.http.exchange.answers import (
     BulkResponse,
     WriteResponse,
@@ -19,7 +20,6 @@ from transport.http.exchange.answers import (
     progress_response,
     write_response,
 )
-from transport.http.exchange.deadlines import AnswerDeadlines
 from transport.wire.problems import OUR_ERROR, QUOTA_EXCEEDED, unavailable
 
 logger = logging.getLogger(__name__)

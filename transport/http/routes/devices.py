@@ -17,9 +17,9 @@ from actors.messages.registers import RegisterChange
 from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import with_deadline
 from transport.http.exchange.answers import DevicesResponse, ListedDevice, json_response
 from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.deadlines import with_deadline
 from transport.http.exchange.requests import (
     MAX_WRITE_BYTES,
     DeviceRequest,

@@ -2,7 +2,7 @@
 
 from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.runtime import LoopFuture
-from transport.http.exchange.deadlines import RETRY_AFTER_S, with_deadline
+from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.routes.deps import ApiDeps
 from transport.wire.problems import unavailable
 

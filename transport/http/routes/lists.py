@@ -15,9 +15,9 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.exchange.answers import ListsResponse, NamedList, json_body, json_response
 from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.exchange.etags import tag_of
 from transport.http.exchange.requests import (
     MAX_WRITE_BYTES,

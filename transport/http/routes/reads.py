@@ -21,6 +21,7 @@ from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.exchange.answers import (
     JSON_TYPE,
     LastActivities,
@@ -33,7 +34,6 @@ from transport.http.exchange.answers import (
     watchlist_page,
 )
 from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.deadlines import RETRY_AFTER_S, with_deadline
 from transport.http.exchange.etags import entity_tag, is_known, tag_of
 from transport.http.exchange.long_answers import LongAnswer
 from transport.http.exchange.requests import authenticated, collection_named

@@ -21,9 +21,9 @@ from actors.messages.registers import RegisterChange
 from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import AnswerDeadlines
 from transport.http.exchange.answers import JSON_TYPE
 from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.deadlines import AnswerDeadlines
 from transport.http.exchange.pending_answers import Answered, BodyOrProblem, WriteAnswer
 from transport.http.exchange.requests import (
     MAX_WRITE_BYTES,

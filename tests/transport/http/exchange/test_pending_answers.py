@@ -10,8 +10,8 @@ from actors.messages.journal import Outcome, Status
 from tests.daemon import FILM
 from tests.timeouts import TIMEOUT_S
 from transport.errors import Problem
+from transport.http.exchange.answer_deadlines import AnswerDeadlines
 from transport.http.exchange.answers import WriteResponse, write_response
-from transport.http.exchange.deadlines import AnswerDeadlines
 from transport.http.exchange.pending_answers import BodyOrProblem, BulkAnswer, WriteAnswer
 
 CHANGE = msgspec.convert({"operation": "add", "content_id": FILM}, Change)

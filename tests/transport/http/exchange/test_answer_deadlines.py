@@ -4,7 +4,7 @@ import pytest
 
 from tests.timeouts import TIMEOUT_S
 from transport.errors import Problem
-from transport.http.exchange.deadlines import AnswerDeadlines, with_deadline
+from transport.http.exchange.answer_deadlines import AnswerDeadlines, with_deadline
 
 
 def pending() -> asyncio.Future[str]:
