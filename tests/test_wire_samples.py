@@ -20,7 +20,7 @@ from transport.bus.codec import BusCodec
 from transport.bus.control_codec import ControlCodec
 from transport.errors import Problem
 from transport.figures import stats
-from transport.http.exchange import answers, requests
+from transport.http.exchange import requests, responses
 from transport.http.routes import admin, admin_answers
 from transport.websocket import device_codec
 from transport.wire.frames import frame
@@ -62,7 +62,7 @@ def answer(body: Struct) -> bytes:
     if isinstance(body, ProblemDetails):
         code, field = body.code or None, body.field or None
         return problem_body(Problem(HTTPStatus(body.status), body.detail, code=code, field=field))
-    return bytes(answers.json_response(body).body)
+    return bytes(responses.json_response(body).body)
 
 
 def is_request(name: str) -> bool:
@@ -102,7 +102,7 @@ DIRECTIONS: Final = {
     ),
     "http-answer": Direction(
         meanings.HTTP_ANSWERS,
-        {ProblemDetails} | structs_of(answers, admin_answers, stats),
+        {ProblemDetails} | structs_of(responses, admin_answers, stats),
         encode=answer,
     ),
 }

@@ -7,7 +7,7 @@ from actors.messages.journal import Operation, Outcome
 from actors.messages.journal_reads import Page
 from storage.journal.journal_store import SqlJournalStore
 from tests.whole_list import whole_list
-from transport.http.exchange.answers import write_response
+from transport.http.exchange.responses import write_response
 
 
 def commit(journal: SqlJournalStore, *operations: Operation) -> list[Outcome]:

@@ -85,7 +85,8 @@ from transport.figures.stats import (
     LatencyStats,
     NodeStats,
 )
-from transport.http.exchange.answers import (
+from transport.http.exchange.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
+from transport.http.exchange.responses import (
     BulkResponse,
     CommandResponse,
     DevicesResponse,
@@ -104,7 +105,6 @@ from transport.http.exchange.answers import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.exchange.requests import BulkRequest, DeviceRequest, HandoffRequest, ListRequest
 from transport.http.routes.admin import DisconnectRequest, NoticeRequest, RevokeRequest
 from transport.http.routes.admin_answers import (
     DeploymentStats,

@@ -37,15 +37,6 @@ from transport.apidocs.openapi_progress import (
     write_progress,
 )
 from transport.apidocs.schemas import ABOUT, schemas_of
-from transport.http.exchange.answers import (
-    BulkResponse,
-    Health,
-    LastActivities,
-    Readiness,
-    WatchlistChanges,
-    WatchlistPage,
-    WriteResponse,
-)
 from transport.http.exchange.requests import (
     MAX_BULK_BYTES,
     MAX_BULK_OPERATIONS,
@@ -54,6 +45,15 @@ from transport.http.exchange.requests import (
     BulkRequest,
     DeviceOperation,
     ProgressOperation,
+)
+from transport.http.exchange.responses import (
+    BulkResponse,
+    Health,
+    LastActivities,
+    Readiness,
+    WatchlistChanges,
+    WatchlistPage,
+    WriteResponse,
 )
 from transport.http.streams.events import MEDIA_TYPE
 from transport.http.streams.stream_route import STREAM

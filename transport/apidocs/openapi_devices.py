@@ -6,8 +6,8 @@ from actors.messages.commands import CommandRequest
 from actors.messages.names import MAX_NAME_LENGTH
 from transport.apidocs.examples import CONTENT_ID
 from transport.apidocs.openapi_parts import ANY_BODY, Json, answer, body, of_a_user, problems
-from transport.http.exchange.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 from transport.http.exchange.requests import MAX_WRITE_BYTES, DeviceRequest, HandoffRequest
+from transport.http.exchange.responses import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 
 DEVICE_TYPES: Final = (
     CommandRequest,

@@ -16,8 +16,8 @@ from transport.apidocs.openapi_parts import (
     of_a_user,
     problems,
 )
-from transport.http.exchange.answers import ListsResponse, NamedList
 from transport.http.exchange.requests import MAX_WRITE_BYTES, ListRequest
+from transport.http.exchange.responses import ListsResponse, NamedList
 
 LIST_TYPES: Final = (ListUpdate, ListRequest, ListsResponse, NamedList)
 

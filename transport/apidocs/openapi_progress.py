@@ -17,8 +17,8 @@ from transport.apidocs.openapi_parts import (
     query,
     ref,
 )
-from transport.http.exchange.answers import ProgressPage, ProgressResponse
 from transport.http.exchange.requests import MAX_WRITE_BYTES
+from transport.http.exchange.responses import ProgressPage, ProgressResponse
 
 PROGRESS_TYPES: Final = (ProgressChange, ProgressUpdate, ProgressResponse, ProgressPage)
 

@@ -11,10 +11,10 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from transport.access.authentication import Claims
 from transport.errors import Problem, SigningKeyMissing
-from transport.http.exchange.answers import JSON_TYPE
 from transport.http.exchange.cors import NO_CORS, Cors
 from transport.http.exchange.pending_answers import BodyOrProblem
 from transport.http.exchange.requests import check_body_size, traceparent
+from transport.http.exchange.responses import JSON_TYPE
 from transport.http.http1.request_head import Field, RequestHead
 from transport.http.routes.writes import WriteRoute
 from transport.wire.problems import OUR_ERROR, problem_response

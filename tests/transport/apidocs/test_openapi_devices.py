@@ -7,8 +7,8 @@ import pytest
 
 from actors.messages.commands import CommandRequest
 from transport.apidocs.openapi_devices import DEVICE_ID, DEVICE_TYPES, device_paths
-from transport.http.exchange.answers import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 from transport.http.exchange.requests import DeviceRequest, HandoffRequest
+from transport.http.exchange.responses import CommandResponse, DevicesResponse, HandoffResponse, ListedDevice
 
 PATHS = device_paths()
 HAND_OFF = PATHS["/api/v1/devices/handoff"]["post"]

@@ -7,8 +7,8 @@ import pytest
 
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.openapi_lists import LIST_ID, LIST_TYPES, put_list, read_lists
-from transport.http.exchange.answers import ListsResponse, NamedList
 from transport.http.exchange.requests import ListRequest
+from transport.http.exchange.responses import ListsResponse, NamedList
 
 PATHS = openapi_document("0.1.0")["paths"]
 

@@ -8,7 +8,7 @@ import pytest
 from actors.messages.progress import ProgressChange
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.openapi_progress import PROGRESS_TYPES
-from transport.http.exchange.answers import ProgressPage, ProgressResponse
+from transport.http.exchange.responses import ProgressPage, ProgressResponse
 
 DOCUMENT = openapi_document("0.1.0")
 READ, WRITE = (DOCUMENT["paths"]["/api/v1/sync/progress"][method] for method in ("get", "post"))

@@ -11,7 +11,7 @@ from tests.contents import NO_TEXT_IDS, SPELLED, TEXT_IDS
 from transport.apidocs.asyncapi import asyncapi_document
 from transport.apidocs.openapi import openapi_document
 from transport.apidocs.schemas import schemas_of
-from transport.http.exchange.answers import WriteResponse
+from transport.http.exchange.responses import WriteResponse
 
 
 def takes(schemas: dict[str, Any], name: str, content_id: str) -> bool:

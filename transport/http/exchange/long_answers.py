@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 from typing_extensions import override
 
 from transport.access.limits import Quotas
-from transport.http.exchange.answers import JSON_TYPE
+from transport.http.exchange.responses import JSON_TYPE
 
 SLICE_BYTES: Final = 64 * 1024
 """Written at once; what a client has not taken of it waits in its connection."""

@@ -13,7 +13,7 @@ from actors.messages.journal import Outcome, Status
 from actors.messages.progress import ProgressChange
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import AnswerDeadlines
-from transport.http.exchange.answers import (
+from transport.http.exchange.responses import (
     BulkResponse,
     WriteResponse,
     json_body,

@@ -42,9 +42,9 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import MAX_TOKEN_LENGTH, Authenticator, revocable_id
 from transport.errors import ClientGone, Problem
 from transport.figures.stats import NodeStats
-from transport.http.exchange.answers import json_response
 from transport.http.exchange.app import Endpoint, HttpRequest, Routes
 from transport.http.exchange.requests import MAX_WRITE_BYTES, authenticated, decode, read_body
+from transport.http.exchange.responses import json_response
 from transport.http.routes.admin_answers import (
     DeploymentStats,
     Disconnected,

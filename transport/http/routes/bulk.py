@@ -12,7 +12,6 @@ from actors.messages.journal import Outcome, Status
 from actors.messages.register_kinds import REGISTER_KINDS
 from transport.access.authentication import Claims
 from transport.errors import Problem
-from transport.http.exchange.answers import WriteResponse, register_response, write_response
 from transport.http.exchange.pending_answers import Answered, BulkAnswer
 from transport.http.exchange.requests import (
     MAX_BULK_BYTES,
@@ -22,6 +21,7 @@ from transport.http.exchange.requests import (
     ProgressOperation,
     decode,
 )
+from transport.http.exchange.responses import WriteResponse, register_response, write_response
 from transport.http.routes.writes import WriteRoute
 
 _BULK: Final = msgspec.json.Decoder(BulkRequest)

@@ -16,9 +16,9 @@ from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
-from transport.http.exchange.answers import CommandResponse, HandoffResponse, json_response
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.requests import MAX_WRITE_BYTES, HandoffRequest, authenticated, decode, read_body
+from transport.http.exchange.responses import CommandResponse, HandoffResponse, json_response
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.reads import read_answer
 from transport.wire.problems import unavailable

@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from actors.messages.names import Name
 from transport.errors import Problem
-from transport.http.exchange.answers import json_response
 from transport.http.exchange.app import HttpRequest, Routes
 from transport.http.exchange.requests import decode, read_body
+from transport.http.exchange.responses import json_response
 
 MAX_TOKEN_REQUEST_BYTES: Final = 1024
 

@@ -18,7 +18,6 @@ from actors.runtime import LoopFuture
 from transport.access.authentication import Claims
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import with_deadline
-from transport.http.exchange.answers import DevicesResponse, ListedDevice, json_response
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.requests import (
     MAX_WRITE_BYTES,
@@ -27,6 +26,7 @@ from transport.http.exchange.requests import (
     decode,
     read_body,
 )
+from transport.http.exchange.responses import DevicesResponse, ListedDevice, json_response
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.reads import OF_A_USER, read_answer
 from transport.wire.problems import unavailable

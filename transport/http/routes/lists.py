@@ -16,7 +16,6 @@ from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
-from transport.http.exchange.answers import ListsResponse, NamedList, json_body, json_response
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.etags import tag_of
 from transport.http.exchange.requests import (
@@ -27,6 +26,7 @@ from transport.http.exchange.requests import (
     decode,
     read_body,
 )
+from transport.http.exchange.responses import ListsResponse, NamedList, json_body, json_response
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.reads import read_lists, unless_known
 from transport.wire.problems import QUOTA_EXCEEDED, unavailable

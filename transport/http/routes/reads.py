@@ -22,7 +22,11 @@ from transport.access.authentication import Claims
 from transport.access.limits import too_many
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import RETRY_AFTER_S, with_deadline
-from transport.http.exchange.answers import (
+from transport.http.exchange.app import HttpRequest
+from transport.http.exchange.etags import entity_tag, is_known, tag_of
+from transport.http.exchange.long_answers import LongAnswer
+from transport.http.exchange.requests import authenticated, collection_named
+from transport.http.exchange.responses import (
     JSON_TYPE,
     LastActivities,
     ProgressPage,
@@ -33,10 +37,6 @@ from transport.http.exchange.answers import (
     watchlist_changes,
     watchlist_page,
 )
-from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.etags import entity_tag, is_known, tag_of
-from transport.http.exchange.long_answers import LongAnswer
-from transport.http.exchange.requests import authenticated, collection_named
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.journal_head import journal_head
 from transport.wire.problems import unavailable

@@ -7,8 +7,8 @@ from http import HTTPStatus
 from starlette.responses import Response
 
 from transport.errors import Problem
-from transport.http.exchange.answers import Health, Readiness, json_response
 from transport.http.exchange.app import HttpRequest
+from transport.http.exchange.responses import Health, Readiness, json_response
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.journal_head import journal_head
 

@@ -3,8 +3,8 @@
 from msgspec import Struct
 from starlette.responses import Response
 
-from transport.http.exchange.answers import json_response
 from transport.http.exchange.app import HttpRequest, Routes
+from transport.http.exchange.responses import json_response
 
 
 class TokenHelp(Struct, frozen=True):

@@ -22,7 +22,6 @@ from actors.runtime.tell import Tell
 from transport.access.authentication import Claims
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import AnswerDeadlines
-from transport.http.exchange.answers import JSON_TYPE
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.pending_answers import Answered, BodyOrProblem, WriteAnswer
 from transport.http.exchange.requests import (
@@ -36,6 +35,7 @@ from transport.http.exchange.requests import (
     read_body,
     traceparent,
 )
+from transport.http.exchange.responses import JSON_TYPE
 from transport.http.http1.request_head import RequestHead
 from transport.http.routes.deps import ApiDeps
 from transport.wire.spellings import decode_spelled

@@ -11,8 +11,8 @@ from tests.daemon import FILM
 from tests.timeouts import TIMEOUT_S
 from transport.errors import Problem
 from transport.http.exchange.answer_deadlines import AnswerDeadlines
-from transport.http.exchange.answers import WriteResponse, write_response
 from transport.http.exchange.pending_answers import BodyOrProblem, BulkAnswer, WriteAnswer
+from transport.http.exchange.responses import WriteResponse, write_response
 
 CHANGE = msgspec.convert({"operation": "add", "content_id": FILM}, Change)
 RESULT = partial(write_response, CHANGE)

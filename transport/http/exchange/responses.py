@@ -1,4 +1,4 @@
-"""What HTTP clients get: answers that are no problems, in JSON."""
+"""What HTTP clients get: responses that are no problems, in JSON."""
 
 from datetime import UTC, datetime
 from http import HTTPStatus

@@ -8,7 +8,13 @@ from actors.messages.conversion import device_update
 from actors.messages.journal import Outcome, Status, Update
 from actors.messages.journal_reads import Bookmark, Changes, Item, Page
 from crdt.hlc import HLCTimestamp
-from transport.http.exchange.answers import json_body, json_response, watchlist_changes, watchlist_page, write_response
+from transport.http.exchange.responses import (
+    json_body,
+    json_response,
+    watchlist_changes,
+    watchlist_page,
+    write_response,
+)
 
 FILM = "0b0e6a4e-52a5-4a5b-9a1f-000000000001"
 STAMP = HLCTimestamp(1_764_000_000_123, 0, "n")
