@@ -21,16 +21,13 @@ from storage.rules.bounds import Bounds
 from storage.rules.list_journal import JOURNAL_REPLICA, NO_HEAD, JournalHead, ListJournal
 from storage.rules.register_journal import RegisterJournal
 from storage.schema.rows import OPERATION_KINDS, context_of, head_of, live_of, recorded_answer_of, tags_text, update_of
-from storage.schema.rows_in import chunks, compile_rows_in, padded, places, rows_in
+from storage.schema.rows_in import SMALL_SIZES, chunks, compile_rows_in, padded, places, rows_in
 from storage.schema.tables import answers as given_answers
 from storage.schema.tables import contexts, entries, heads, operations
 
 LOOKED_THROUGH: Final = 1_000
 """A line's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
 asked for. It takes a fraction of what the write takes."""
-
-_SMALL: Final = (1, 2, 4, 8, 16)
-"""Sizes of lists."""
 
 # A table finds its columns by name in Python, each time.
 _REPLICA: Final = contexts.c.replica
@@ -96,10 +93,10 @@ def _recorded_at(size: int) -> Statement:
 
 def compile_loading(dialect: Dialect) -> None:
     """Compile what small batches ask for."""
-    for size in _SMALL:
+    for size in SMALL_SIZES:
         lock_heads(size).compiled(dialect)
     for key in (contexts.c.replica, entries.c.content_id, operations.c.operation_id, given_answers.c.operation_id):
-        compile_rows_in(dialect, key, _SMALL)
+        compile_rows_in(dialect, key)
 
 
 def load(

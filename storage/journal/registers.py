@@ -75,7 +75,6 @@ LOOKED_AT_PER_WRITE: Final = 10
 # A table finds its columns by name in Python, each time.
 _KEY: Final = registers.c.key
 _ANSWERED_ID: Final = answers.c.operation_id
-_SMALL: Final = (1, 2, 4, 8, 16)
 _encode: Final = json.Encoder().encode
 _decode_values: Final = json.Decoder(dict[str, Any]).decode
 
@@ -83,7 +82,7 @@ _decode_values: Final = json.Decoder(dict[str, Any]).decode
 def compile_registers(dialect: Dialect) -> None:
     """Compile what commits execute."""
     _PUT.compiled(dialect)
-    compile_rows_in(dialect, registers.c.key, _SMALL)
+    compile_rows_in(dialect, registers.c.key)
 
 
 class AskedRegisters:

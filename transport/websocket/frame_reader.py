@@ -15,6 +15,7 @@ from websockets.server import ServerProtocol
 from actors.errors import IllegalStepError
 from actors.messages.close_codes import TOO_FAST
 from transport.websocket.state import CLOSED, CLOSING, OPEN, OPENING, State
+from transport.wire.frames import FIN, OPCODE, TEXT
 
 try:
     from websockets.speedups import apply_mask
@@ -26,14 +27,10 @@ _BYTES_PER_TEXT: Final = 4
 _TEXTS_PER_ODD_FRAME: Final = 8
 """What a fragment, a ping or a pong counts for there: nobody needs hundreds at once."""
 
-_FIN: Final = 0x80
-_TEXT: Final = 0x01
 _FIN_TEXT: Final = 0x81
 _FIN_CLOSE: Final = 0x88
 _FIN_PING: Final = 0x89
 _FIN_PONG: Final = 0x8A
-_OPCODE: Final = 0x0F
-"""Of a continuation: 0."""
 _CONTROL: Final = 0x08
 _MASKED: Final = 0x80
 _REGULAR: Final = frozenset({0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A})
@@ -167,8 +164,8 @@ class FrameReader:
         if head & _CONTROL:
             return length <= 125
         if self._fragments is None:
-            return head & _OPCODE != 0 and length <= self._max_size
-        return head & _OPCODE == 0 and length <= self._max_size - len(self._fragments)
+            return head & OPCODE != 0 and length <= self._max_size
+        return head & OPCODE == 0 and length <= self._max_size - len(self._fragments)
 
     def _open_rfc(self) -> ServerProtocol:
         if self._rfc is None:
@@ -198,9 +195,9 @@ class FrameReader:
     def _add_fragment(self, head: int, payload: bytes, messages: list[str | bytes]) -> None:
         if self._fragments is None:
             self._fragments = bytearray()
-            self._is_text = head == _TEXT
+            self._is_text = head == TEXT
         self._fragments += payload
-        if head & _FIN:
+        if head & FIN:
             whole, self._fragments = bytes(self._fragments), None
             if self._is_text:
                 self._add_text(whole, messages)

@@ -6,16 +6,17 @@ Source: RFC 6455 sections 5.2 and 5.4.
 from collections.abc import Iterator
 from typing import Final
 
-_FIN: Final = 0x80
-_TEXT: Final = 0x01
+FIN: Final = 0x80
+TEXT: Final = 0x01
 _CONTINUATION: Final = 0x00
-_OPCODE: Final = 0x0F
+OPCODE: Final = 0x0F
+"""In a frame's first byte; of a continuation: 0."""
 
 FRAGMENT_BYTES: Final = 16 * 1024
 """Of a long message, written at once: while one is under way, a pong waits no longer than for this."""
 
 
-def _header(length: int, first: int = _FIN | _TEXT) -> bytes:
+def _header(length: int, first: int = FIN | TEXT) -> bytes:
     """Return what stands before a payload; ``first`` is its first byte."""
     if length < 126:
         return bytes((first, length))
@@ -39,8 +40,8 @@ def fragments(payload: bytes, *, opens: bool, closes: bool) -> tuple[bytes, ...]
     frames: list[bytes] = []
     for start in range(0, max(len(payload), opens or closes), FRAGMENT_BYTES):
         cut = payload[start : start + FRAGMENT_BYTES]
-        opcode = _TEXT if opens and start == 0 else _CONTINUATION
-        fin = _FIN if closes and start + FRAGMENT_BYTES >= len(payload) else 0
+        opcode = TEXT if opens and start == 0 else _CONTINUATION
+        fin = FIN if closes and start + FRAGMENT_BYTES >= len(payload) else 0
         frames.append(_header(len(cut), fin | opcode) + cut)
     return tuple(frames)
 
@@ -56,4 +57,4 @@ def payloads_in(frames: bytes) -> Iterator[tuple[bool, bytes, bool]]:
             length = int.from_bytes(frames[size_at:at], "big")
         payload = frames[at : at + length]
         at += length
-        yield first & _OPCODE == _TEXT, payload, first & _FIN != 0
+        yield first & OPCODE == TEXT, payload, first & FIN != 0
