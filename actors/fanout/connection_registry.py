@@ -20,12 +20,12 @@ from actors.messages.fanout import (
     GetUserConnections,
     GetUsers,
     ListDevices,
-    Register,
+    RegisterConnection,
     RegistryMessage,
     SendToDevice,
     SendToUser,
     ShownToDevice,
-    Unregister,
+    UnregisterConnection,
 )
 from actors.messages.sync import Catalogue, CollectionUpdate, DeviceCommand, SyncMessage, WatchlistUpdate
 from actors.messages.trace import Stage, Trace
@@ -92,10 +92,10 @@ class ConnectionRegistry(SupervisedActor):
             case SendToUser():
                 self._relay(message)
                 return None
-            case Register(connection=connection):
+            case RegisterConnection(connection=connection):
                 self.register(connection)
                 return None
-            case Unregister(connection_id=connection_id):
+            case UnregisterConnection(connection_id=connection_id):
                 return self.unregister(connection_id)
             case SlowConsumer(connection=connection, frames=frames, size_bytes=size_bytes):
                 self._add_slow(connection, frames, size_bytes)

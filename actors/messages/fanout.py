@@ -41,13 +41,13 @@ BroadcasterMessage = Relay | RelayMissed | RelayPubNubMessage
 # To the ConnectionRegistry.
 
 
-class Register(Struct, frozen=True, eq=False):
+class RegisterConnection(Struct, frozen=True, eq=False):
     """From now on ``connection`` receives its user's messages."""
 
     connection: ConnectionInfo
 
 
-class Unregister(Struct, frozen=True):
+class UnregisterConnection(Struct, frozen=True):
     """The connection is gone; unknown ids are ignored."""
 
     connection_id: str
@@ -125,6 +125,6 @@ class EvictNext(Struct, frozen=True):
 
 
 RegistryMessage = (
-    Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser | BroadcastToAll | GetUserConnections
-    | GetUsers | EvictNext | SendToDevice | ListDevices
+    RegisterConnection | UnregisterConnection | SlowConsumer | ConsumerResumed | SendToUser
+    | BroadcastToAll | GetUserConnections | GetUsers | EvictNext | SendToDevice | ListDevices
 )  # fmt: skip

@@ -15,7 +15,7 @@ from actors.messages.collections import DEVICES, LISTS, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined, Replayed
 from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
-from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage
+from actors.messages.fanout import RegisterConnection, Relay, RelayMissed, RelayPubNubMessage
 from actors.messages.journal import AnyUpdate
 from actors.messages.journal_reads import (
     Bookmark,
@@ -239,7 +239,7 @@ class CollectionSync:
         """Register a connection, and tell it where it stands, or bring it up to date."""
         is_new = join.connection not in self._connections
         self._connections[join.connection] = None
-        self._deps.registry(Register(join.connection))  # before the read, so that nothing falls between
+        self._deps.registry(RegisterConnection(join.connection))  # before the read, so that nothing falls between
         if join.since is None:
             join.connection.tell(Joined(self._revisions.head, self._name))
             return

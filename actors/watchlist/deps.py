@@ -7,7 +7,14 @@ from msgspec import Struct
 
 from actors.messages.bus import Publish, ShowLists
 from actors.messages.connection import ConsumerResumed, SlowConsumer
-from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, SendToUser, Unregister
+from actors.messages.fanout import (
+    RegisterConnection,
+    Relay,
+    RelayMissed,
+    RelayPubNubMessage,
+    SendToUser,
+    UnregisterConnection,
+)
 from actors.messages.journal import JournalMessage
 from actors.messages.journal_reads import SLICE_ROWS, Bookmark
 from actors.metrics import BusMetrics, WriteMetrics
@@ -29,7 +36,7 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     """A monotonic clock."""
     max_clock_drift_ms: int
     journal: Tell[JournalMessage]
-    registry: Tell[Register | Unregister | SlowConsumer | ConsumerResumed | SendToUser]
+    registry: Tell[RegisterConnection | UnregisterConnection | SlowConsumer | ConsumerResumed | SendToUser]
     broadcaster: Tell[Relay | RelayMissed | RelayPubNubMessage]
     publisher: Tell[Publish] | None
     """``None``: there are no other nodes."""

@@ -18,7 +18,7 @@ from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Disconnect, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
-from actors.messages.fanout import Unregister
+from actors.messages.fanout import UnregisterConnection
 from actors.messages.journal import AnyOperation, Commit, Committed, DeviceWrite, Operation, Outcome, Status
 from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from actors.messages.registers import RegisterChange, RegisterOperation
@@ -81,7 +81,7 @@ class WatchlistSync(SupervisedActor):
             case Leave(connection=connection):
                 for collection in self._collections.values():
                     collection.leave(connection)
-                self._deps.registry(Unregister(connection.connection_id))
+                self._deps.registry(UnregisterConnection(connection.connection_id))
             case SlowConsumer() | ConsumerResumed():
                 self._deps.registry(message)
             case HeadsLoaded():

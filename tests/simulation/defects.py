@@ -25,7 +25,7 @@ from actors.messages.channel import PubNubWatchlistUpdate
 from actors.messages.connection import Deliver, Join
 from actors.messages.content_ids import CONTENT_IDS, TEXTS, ContentIds
 from actors.messages.conversion import channel_change
-from actors.messages.fanout import Register
+from actors.messages.fanout import RegisterConnection
 from actors.messages.journal import Operation, Outcome, Status
 from actors.messages.journal_reads import Bookmark, Page
 from actors.watchlist.active_users import ActiveUsers
@@ -51,7 +51,7 @@ def register_after_the_read(patch: pytest.MonkeyPatch) -> None:
     def join(self: CollectionSync, join: Join) -> None:
         self._connections[join.connection] = None
         self._replays.wait(join)
-        asyncio.get_running_loop().call_later(0.05, self._deps.registry, Register(join.connection))
+        asyncio.get_running_loop().call_later(0.05, self._deps.registry, RegisterConnection(join.connection))
 
     patch.setattr(CollectionSync, "join", join)
 

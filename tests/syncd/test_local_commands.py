@@ -26,7 +26,7 @@ from actors.messages.control import (
     UserFound,
     UsersListed,
 )
-from actors.messages.fanout import Register
+from actors.messages.fanout import RegisterConnection
 from actors.metrics import BroadcastMetrics, RegistryMetrics
 from actors.tracing import untraced
 from syncd.local_commands import MAX_LISTED, LocalCommands
@@ -52,7 +52,7 @@ class Node:
 
     def join(self, connection_id: str, user_id: str, device_id: str, connected_at: int = 0) -> None:
         told = self._devices.connection(connection_id).tell
-        self._registry.tell(Register(ConnectionInfo(connection_id, user_id, device_id, told, connected_at)))
+        self._registry.tell(RegisterConnection(ConnectionInfo(connection_id, user_id, device_id, told, connected_at)))
 
     def told(self, connection_id: str) -> list[Any]:
         return self._devices.told[connection_id]

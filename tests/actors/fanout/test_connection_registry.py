@@ -21,11 +21,11 @@ from actors.messages.fanout import (
     GetUserConnections,
     GetUsers,
     ListDevices,
-    Register,
+    RegisterConnection,
     SendToDevice,
     SendToUser,
     ShownToDevice,
-    Unregister,
+    UnregisterConnection,
 )
 from actors.messages.sync import (
     Catalogue,
@@ -66,7 +66,7 @@ async def test_every_connection_of_the_user_and_nobody_else_is_sent_the_message(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
     for connection_id, user_id in (("b", "ann"), ("c", "ann"), ("d", "ann"), ("x", "bob")):
-        registry.tell(Register(devices.connection(connection_id, user_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id, user_id)))
     await registry.ask(sending("ann", UPDATES), block=False)
     for connection_id in "bcd":
         deliver = devices.told[connection_id][0]
@@ -80,7 +80,7 @@ async def test_a_message_is_encoded_once_and_every_connection_gets_the_same_byte
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     for connection_id in "bcd":
-        registry.tell(Register(devices.connection(connection_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id)))
     await registry.ask(sending("ann", UPDATES[:1]), block=False)
     assert devices.encoded == 1
     assert len({id(devices.told[connection_id][0].frames[0]) for connection_id in "bcd"}) == 1
@@ -97,9 +97,9 @@ async def test_an_unregistered_connection_is_sent_nothing_more_and_the_counts_fa
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
     for connection_id in "bcd":
-        registry.tell(Register(devices.connection(connection_id)))
-    assert await registry.ask(Unregister("b"), block=False) is True
-    assert await registry.ask(Unregister("b"), block=False) is False
+        registry.tell(RegisterConnection(devices.connection(connection_id)))
+    assert await registry.ask(UnregisterConnection("b"), block=False) is True
+    assert await registry.ask(UnregisterConnection("b"), block=False) is False
     await registry.ask(sending("ann", UPDATES), block=False)
     assert devices.told["b"] == []
     assert (metrics.total_connections, metrics.messages_sent) == (2, 4)
@@ -108,12 +108,17 @@ async def test_an_unregistered_connection_is_sent_nothing_more_and_the_counts_fa
 def test_of_a_user_who_has_gone_nothing_is_kept_though_some_devices_did_not_read(devices: Devices) -> None:
     registry = ConnectionRegistry(devices.encode, RegistryMetrics(), BroadcastMetrics(), untraced())
     tv, phone = devices.connection("tv"), devices.connection("phone")
-    for message in (Register(tv), Register(phone), SlowConsumer(tv, 1, 80), SlowConsumer(phone, 1, 80)):
+    for message in (
+        RegisterConnection(tv),
+        RegisterConnection(phone),
+        SlowConsumer(tv, 1, 80),
+        SlowConsumer(phone, 1, 80),
+    ):
         registry.on_receive(message)
     registry.on_receive(ConsumerResumed(tv))
-    registry.on_receive(Unregister("phone"))
+    registry.on_receive(UnregisterConnection("phone"))
     assert "ann" in strings_kept_by(registry)
-    registry.on_receive(Unregister("tv"))
+    registry.on_receive(UnregisterConnection("tv"))
     assert "ann" not in strings_kept_by(registry)
 
 
@@ -121,8 +126,8 @@ async def test_registering_twice_counts_once(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
     connection = devices.connection("b")
-    registry.tell(Register(connection))
-    registry.tell(Register(connection))
+    registry.tell(RegisterConnection(connection))
+    registry.tell(RegisterConnection(connection))
     assert await registry.ask(GetUserConnections("ann"), block=False) == (connection,)
     assert metrics.total_connections == 1
 
@@ -130,8 +135,8 @@ async def test_registering_twice_counts_once(
 async def test_the_last_connection_takes_its_user_along(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
-    registry.tell(Register(devices.connection("b")))
-    await registry.ask(Unregister("b"), block=False)
+    registry.tell(RegisterConnection(devices.connection("b")))
+    await registry.ask(UnregisterConnection("b"), block=False)
     assert await registry.ask(GetUserConnections("ann"), block=False) == ()
     assert metrics.active_users == 0
 
@@ -140,16 +145,16 @@ async def test_users_are_listed_with_their_connections_longest_connected_first(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     for connection_id, user_id in (("a", "ann"), ("b", "bob"), ("c", "ann"), ("d", "cat")):
-        registry.tell(Register(devices.connection(connection_id, user_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id, user_id)))
     assert await registry.ask(GetUsers(2), block=False) == ConnectedUsers((("ann", 2), ("bob", 1)), 3)
     for connection_id in "abcd":
-        registry.tell(Unregister(connection_id))
+        registry.tell(UnregisterConnection(connection_id))
     assert await registry.ask(GetUsers(2), block=False) == ConnectedUsers((), 0)
 
 
 async def test_a_broadcast_reaches_every_user(registry: ActorRef[ConnectionRegistry], devices: Devices) -> None:
     for connection_id, user_id in (("b", "ann"), ("x", "bob")):
-        registry.tell(Register(devices.connection(connection_id, user_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id, user_id)))
     assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 2
     assert devices.told["b"][0].first_revision is None
     assert msgspec.json.decode(devices.told["x"][0].frames[0]) == {"type": "device_command", "command": "pause"}
@@ -159,8 +164,8 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
     tv, phone = devices.connection("tv"), devices.connection("phone")
-    registry.tell(Register(tv))
-    registry.tell(Register(phone))
+    registry.tell(RegisterConnection(tv))
+    registry.tell(RegisterConnection(phone))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     await registry.ask(sending("ann", UPDATES), block=False)
     assert await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False) == 2
@@ -182,9 +187,9 @@ async def test_devices_for_which_too_much_waits_are_evicted_a_few_at_a_time(
     names = [str(number) for number in range(3 * EVICTIONS_PER_TICK)]
     for name in names:
         slow = devices.connection(name)
-        registry.tell(Register(slow))
+        registry.tell(RegisterConnection(slow))
         registry.tell(SlowConsumer(slow, frames=MAX_WAITING_FRAMES, size_bytes=0))
-    registry.tell(Register(devices.connection("tv")))
+    registry.tell(RegisterConnection(devices.connection("tv")))
     await registry.ask(sending("ann", UPDATES[:1]), block=False)
 
     def evicted() -> list[str]:
@@ -205,11 +210,11 @@ async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     tv = devices.connection("tv")
-    registry.tell(Register(tv))
+    registry.tell(RegisterConnection(tv))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
-    registry.tell(Unregister("tv"))
+    registry.tell(UnregisterConnection("tv"))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
-    registry.tell(Register(devices.connection("phone")))
+    registry.tell(RegisterConnection(devices.connection("phone")))
     await registry.ask(sending("ann", UPDATES), block=False)
     await registry.ask(ConsumerResumed(tv), block=False)
     assert devices.told["tv"] == []
@@ -227,9 +232,9 @@ async def test_of_a_followed_message_it_is_told_who_was_sent_it_and_who_does_not
     assert relay is not None
     registry = started(ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), tracer))
     tv = devices.connection("tv", device_id="tv-in-the-kitchen")
-    registry.tell(Register(tv))
-    registry.tell(Register(devices.connection("phone")))
-    registry.tell(Register(structs.replace(devices.connection("page"), collections=frozenset({"list:kids"}))))
+    registry.tell(RegisterConnection(tv))
+    registry.tell(RegisterConnection(devices.connection("phone")))
+    registry.tell(RegisterConnection(structs.replace(devices.connection("page"), collections=frozenset({"list:kids"}))))
     registry.tell(SlowConsumer(tv, frames=1, size_bytes=80))
     spans.clear()
     await registry.ask(sending("ann", UPDATES), block=False)
@@ -253,7 +258,7 @@ async def test_a_followed_message_is_followed_to_so_many_devices_however_many_th
     registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), BroadcastMetrics(), tracer))
     names = [f"device {number}" for number in range(MAX_FOLLOWED_DEVICES + 5)]
     for name in names:
-        registry.tell(Register(devices.connection(name)))
+        registry.tell(RegisterConnection(devices.connection(name)))
     spans.clear()
     await registry.ask(sending("ann", UPDATES), block=False)
     for told in devices.told.values():
@@ -267,7 +272,7 @@ async def test_a_followed_message_is_followed_to_so_many_devices_however_many_th
 async def test_a_relay_of_progress_is_counted_as_such(started: Started, devices: Devices) -> None:
     relays = BroadcastMetrics()
     registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced(), lambda: BEGAN_S))
-    registry.tell(Register(devices.connection("b")))
+    registry.tell(RegisterConnection(devices.connection("b")))
     await registry.ask(sending("ann", (ProgressUpdate(content(1), 5, 10, "update", revision=1),)), block=False)
     assert +relays.updates_relayed == {"progress": 1}
 
@@ -278,7 +283,7 @@ async def test_a_relay_is_counted_and_timed_from_its_start_to_the_last_tell(star
     registry = started(
         ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced(), lambda: next(clock))
     )
-    registry.tell(Register(devices.connection("b")))
+    registry.tell(RegisterConnection(devices.connection("b")))
     await registry.ask(sending("ann", UPDATES), block=False)
     assert relays.messages_relayed == relays.updates_relayed["watchlist"] == len(UPDATES)
     assert list(relays.broadcast_latency.latest) == [0.5, 0.5]
@@ -296,7 +301,7 @@ async def test_a_registry_whose_codec_raises_is_restarted_and_counted_and_sends_
         return devices.encode(message)
 
     registry = supervision.start(ConnectionRegistry.start(frame, RegistryMetrics(), relays, untraced()))
-    registry.tell(Register(devices.connection("b")))
+    registry.tell(RegisterConnection(devices.connection("b")))
     registry.tell(sending("ann", (broken,)))
     await registry.ask(sending("ann", UPDATES[1:]), block=False)
     assert [message.first_revision for message in devices.told["b"] if isinstance(message, Deliver)] == [5]
@@ -312,7 +317,7 @@ async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
         ConnectionRegistry.start(devices.encode, metrics, BroadcastMetrics(), untraced(), lambda: next(clock))
     )
     for connection_id in "bc":
-        registry.tell(Register(devices.connection(connection_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id)))
     await registry.ask(sending("ann", (DeviceUpdate(device_id="tv", revision=1),)), block=False)  # nobody follows
     await registry.ask(sending("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["b"]] == [Deliver]
@@ -348,7 +353,7 @@ async def test_a_change_goes_to_those_who_follow_its_collection_and_is_charged_t
         name: structs.replace(devices.connection(name), collections=frozenset(of)) for name, of in names.items()
     }
     for connection in followers.values():
-        registry.tell(Register(connection))
+        registry.tell(RegisterConnection(connection))
     of_kids = SendToUser("ann", (ListUpdate.of("kids", UPDATES[0]),), 0.0)
     await registry.ask(of_kids, block=False)
     told = {name for name in names if any(isinstance(message, Deliver) for message in devices.told[name])}
@@ -374,7 +379,7 @@ async def test_a_hint_goes_to_those_who_follow_its_collection_also_when_they_rea
         name: structs.replace(devices.connection(name), collections=frozenset(of)) for name, of in follows.items()
     }
     for connection in connections.values():
-        registry.tell(Register(connection))
+        registry.tell(RegisterConnection(connection))
     registry.tell(SlowConsumer(connections["slow"], frames=1, size_bytes=80))
     await registry.ask(sending("ann", (hint,)), block=False)
 
@@ -405,11 +410,11 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
 ) -> None:
     tv, tab = devices.connection("b"), devices.connection("c")
     for connection in (tv, tab, tv, devices.connection("d", device_id="phone")):
-        watched.tell(Register(connection))
+        watched.tell(RegisterConnection(connection))
     connected: list[DevicesConnected] = []
     watched.tell(ListDevices(connected.append))
     for connection_id in "bcbd":
-        await watched.ask(Unregister(connection_id), block=False)
+        await watched.ask(UnregisterConnection(connection_id), block=False)
     assert connected == [DevicesConnected((("ann", "tv"), ("ann", "phone")))]
     assert came_and_left == [
         DeviceCame("ann", "tv"), DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceLeft("ann", "phone")
@@ -419,8 +424,8 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
 async def test_of_a_device_that_polls_it_is_said_when_it_leaves(
     watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
 ) -> None:
-    watched.tell(Register(structs.replace(devices.connection("b"), polls=True)))
-    await watched.ask(Unregister("b"), block=False)
+    watched.tell(RegisterConnection(structs.replace(devices.connection("b"), polls=True)))
+    await watched.ask(UnregisterConnection("b"), block=False)
     assert came_and_left[-1] == DeviceLeft("ann", "tv", polls=True)
 
 
@@ -431,7 +436,7 @@ async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connect
         ("b", "tv", "ann"), ("c", "tv", "ann"), ("d", "tv", "ann"), ("e", "phone", "ann"), ("x", "tv", "bob")
     ):  # fmt: skip
         connection = devices.connection(connection_id, user_id, device_id)
-        registry.tell(Register(connection))
+        registry.tell(RegisterConnection(connection))
         if connection_id == "d":
             registry.tell(SlowConsumer(connection, 1, 1))
     shown: list[ShownToDevice] = []
@@ -447,8 +452,8 @@ async def test_a_command_is_shown_to_its_device_alone_and_to_none_of_its_connect
 async def test_of_a_command_it_is_said_whether_a_poll_was_shown_it(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
-    registry.tell(Register(devices.connection("b", "ann", "tv")))
-    registry.tell(Register(structs.replace(devices.connection("c", "ann", "tv"), polls=True)))
+    registry.tell(RegisterConnection(devices.connection("b", "ann", "tv")))
+    registry.tell(RegisterConnection(structs.replace(devices.connection("c", "ann", "tv"), polls=True)))
     shown: list[ShownToDevice] = []
     await registry.ask(SendToDevice("ann", DeviceCommand("play", "tv"), 7.5, shown.append), block=False)
     assert shown == [ShownToDevice(2, polls=True)]
@@ -460,6 +465,6 @@ async def test_a_handoff_of_the_channel_is_a_relay_and_goes_to_its_device_alone(
     relays = BroadcastMetrics()
     registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), relays, untraced()))
     for connection_id, device_id in (("b", "tv"), ("c", "phone")):
-        registry.tell(Register(devices.connection(connection_id, device_id=device_id)))
+        registry.tell(RegisterConnection(devices.connection(connection_id, device_id=device_id)))
     await registry.ask(sending("ann", (DeviceCommand("handoff:film", "tv"),)), block=False)
     assert ([len(devices.told[name]) for name in "bc"], relays.messages_relayed) == ([1, 0], 1)

@@ -25,7 +25,7 @@ from actors.messages.connection import (
 )
 from actors.messages.conversion import device_update
 from actors.messages.failures import ReadFailed
-from actors.messages.fanout import Register, Relay, RelayMissed, RelayPubNubMessage, Unregister
+from actors.messages.fanout import RegisterConnection, Relay, RelayMissed, RelayPubNubMessage, UnregisterConnection
 from actors.messages.journal import Commit, Committed, DeviceWrite, Operation, Outcome, Status, Update
 from actors.messages.journal_reads import (
     Changes,
@@ -660,8 +660,10 @@ async def test_a_connection_that_leaves_before_the_head_is_known_does_not_join_w
     for message in (Join(gone), Join(other), Leave(gone), head(3)):
         loading.tell(message)
     await handled(loading)
-    assert [message.connection_id for message in others.registry if isinstance(message, Unregister)] == ["gone"]
-    assert [message.connection for message in others.registry if isinstance(message, Register)] == [other]
+    assert [message.connection_id for message in others.registry if isinstance(message, UnregisterConnection)] == [
+        "gone"
+    ]
+    assert [message.connection for message in others.registry if isinstance(message, RegisterConnection)] == [other]
     assert devices.told["gone"] == []
     loading.tell(Leave(other))
     await loading.ask(RetireIfIdle(), block=False)
@@ -674,7 +676,7 @@ async def test_a_connection_that_resumes_is_registered_before_the_journal_is_rea
     connection = devices.connection("b")
     watchlist.tell(Join(connection, since=1, epoch="e"))
     await handled(watchlist)
-    assert [type(message) for message in others.registry] == [Register]
+    assert [type(message) for message in others.registry] == [RegisterConnection]
     (read,) = others.reads()
     assert (read.revision, read.epoch) == (1, "e")
     read.reply_to(changes(1, 3))
@@ -703,7 +705,7 @@ async def test_a_connection_that_leaves_is_unregistered(
     watchlist.tell(Join(connection))
     watchlist.tell(Leave(connection))
     await handled(watchlist)
-    assert others.registry[1] == Unregister("b")
+    assert others.registry[1] == UnregisterConnection("b")
 
 
 async def test_while_the_journal_cannot_be_read_writes_are_refused_and_connections_wait(
