@@ -12,7 +12,7 @@ from syncd_client.transport import operations_post
 from simulation.devices import http_writes
 from tests.simulation.collection_defects import Patch, nothing
 from transport.http.streams.event_stream import EventStream
-from transport.http.streams.events import Events
+from transport.http.streams.server_sent_events import Events
 
 
 def take_no_confirmation_for_a_sign_of_life(patch: pytest.MonkeyPatch) -> None:

@@ -32,7 +32,7 @@ from actors.messages.sync import SyncMessage
 from transport.access.bearer import BEARER_PREFIX
 from transport.apidocs.examples import CONTENT_ID, EPOCH, STAMP
 from transport.apidocs.schemas import ABOUT, schemas_of
-from transport.http.streams.events import MEDIA_TYPE, Closing
+from transport.http.streams.server_sent_events import MEDIA_TYPE, Closing
 from transport.http.streams.stream_route import STREAM
 from transport.websocket.handshake import PATH, SUBPROTOCOL
 from transport.wire.query import MAX_EPOCH_LENGTH, MAX_POLL_S, SINCE_PATTERN, SNAPSHOT_IN_PIECES

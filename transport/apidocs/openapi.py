@@ -55,7 +55,7 @@ from transport.http.exchange.responses import (
     WatchlistPage,
     WriteResponse,
 )
-from transport.http.streams.events import MEDIA_TYPE
+from transport.http.streams.server_sent_events import MEDIA_TYPE
 from transport.http.streams.stream_route import STREAM
 from transport.wire.problems import ProblemDetails
 from transport.wire.query import (

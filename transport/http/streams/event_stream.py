@@ -14,7 +14,7 @@ from transport.access.authentication import Claims
 from transport.connection.device_connection import BaseDeviceConnection, DeviceDeps, to_nobody
 from transport.connection.kernel_buffer import bound_kernel_buffer
 from transport.http.http1.carrying import Carrier
-from transport.http.streams.events import COMMENT, Events
+from transport.http.streams.server_sent_events import COMMENT, Events
 from transport.wire.query import ResumeQuery
 
 _SIGN_OF_LIFE: Final = SignOfLife()

@@ -14,7 +14,7 @@ from transport.http.http1.carrying import Carrier
 from transport.http.http1.request_head import Field
 from transport.http.streams.device_requests import judged
 from transport.http.streams.event_stream import EventStream
-from transport.http.streams.events import MEDIA_TYPE
+from transport.http.streams.server_sent_events import MEDIA_TYPE
 from transport.wire.query import stream_query
 
 STREAM: Final = "/api/v1/sync/stream"

@@ -5,7 +5,7 @@ import pytest
 
 from actors.messages.close_codes import GOING_AWAY
 from actors.messages.sync import Catalogue, DeviceUpdate, ListName
-from transport.http.streams.events import Events
+from transport.http.streams.server_sent_events import Events
 from transport.wire.frames import FRAGMENT_BYTES, fragments, frame
 
 CLOSED = b'event: close\ndata: {"code":1001,"reason":"the service is restarting"}\n\n'
