@@ -12,7 +12,7 @@ from typing import Final
 from simulation.coverage import Pair, table
 from simulation.devices.javascript_process import is_node_there
 from simulation.life import Verdict
-from simulation.running import KEPT_SEEDS, Outcome, read_seeds, run_all, shrunk
+from simulation.running import KEPT_SEEDS, TimedVerdict, read_seeds, run_all, shrunk
 from simulation.shape import Fault, draw_shape, draw_small_shape
 
 PROGRESS_S: Final = 5.0
@@ -51,7 +51,7 @@ class Tally:
         self._parts: Counter[str] = Counter()
         self._began_s = self._shown_s = time.perf_counter()
 
-    def add(self, outcome: Outcome) -> None:
+    def add(self, outcome: TimedVerdict) -> None:
         """Count a world."""
         verdict = outcome.verdict
         self._done += 1

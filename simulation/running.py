@@ -23,7 +23,7 @@ AT_ONCE: Final = 4
 """Worlds that a process is given at a time."""
 
 
-class Outcome(Struct, frozen=True):
+class TimedVerdict(Struct, frozen=True):
     """What became of a world, and what it took."""
 
     verdict: Verdict
@@ -31,7 +31,7 @@ class Outcome(Struct, frozen=True):
     cpu_s: float
 
 
-def run_all(shapes: Sequence[Shape], jobs: int) -> Iterator[Outcome]:
+def run_all(shapes: Sequence[Shape], jobs: int) -> Iterator[TimedVerdict]:
     """Run a world of each of ``shapes``, up to ``jobs`` at once, each in a process; yield their outcomes in order."""
     if jobs == 1:
         yield from map(_run, shapes)
@@ -44,13 +44,13 @@ def run_all(shapes: Sequence[Shape], jobs: int) -> Iterator[Outcome]:
             processes.shutdown(cancel_futures=True)
 
 
-def _run(shape: Shape) -> Outcome:
+def _run(shape: Shape) -> TimedVerdict:
     began_s = time.process_time()
     verdict = run_world(shape)
     if not verdict.violations:
         verdict = replace(verdict, events=())
     _settle()
-    return Outcome(verdict, time.process_time() - began_s)
+    return TimedVerdict(verdict, time.process_time() - began_s)
 
 
 @cache

@@ -15,7 +15,7 @@ from typing_extensions import override
 from actors.messages.close_codes import TOKEN_REVOKED
 from simulation.devices.device_port import DevicePort
 from simulation.devices.http_connection import HttpConnection
-from simulation.devices.http_requests import Answer, Requests, WholeAnswer
+from simulation.devices.http_requests import HttpAnswer, Requests, WholeAnswer
 from simulation.devices.http_writes import HttpWrites
 from simulation.judges.told import summary
 from simulation.judges.watch import ConnectionWatch
@@ -139,7 +139,7 @@ class HttpAttempt:
             self._watch.end()
             self._device.put(self._device.core.polled())
 
-    def refused(self, answer: Answer | None) -> None:
+    def refused(self, answer: HttpAnswer | None) -> None:
         """Report that it does not open, or that nothing came."""
         device = self._device
         if device is None:
@@ -229,7 +229,7 @@ class _Events(WholeAnswer):
                     self._attempt.closed(close["code"], close["reason"])
 
     @override
-    def read_all(self, answer: Answer | None) -> None:
+    def read_all(self, answer: HttpAnswer | None) -> None:
         """Report the end."""
         if self._is_polled:
             self._attempt.polled()
@@ -249,7 +249,7 @@ class _CommandAnswer(WholeAnswer):
         self._name = name
 
     @override
-    def read_all(self, answer: Answer | None) -> None:
+    def read_all(self, answer: HttpAnswer | None) -> None:
         """Tell it; a device whose request was lost knows nothing."""
         self._line.drop(is_rude=False)
         if answer is not None and answer.status != HTTPStatus.UNAUTHORIZED:

@@ -41,7 +41,7 @@ class Requests:
             other.ask(request, _Nobody(other))
 
 
-class Answer(msgspec.Struct, frozen=True):
+class HttpAnswer(msgspec.Struct, frozen=True):
     """To a request, if it is whole."""
 
     status: int
@@ -67,13 +67,13 @@ class WholeAnswer:
 
     def ended(self) -> None:
         """Tell of it."""
-        self.read_all(Answer(self._status, self._headers, self._body))
+        self.read_all(HttpAnswer(self._status, self._headers, self._body))
 
     def lost(self) -> None:
         """Tell that it does not come."""
         self.read_all(None)
 
-    def read_all(self, answer: Answer | None) -> None:
+    def read_all(self, answer: HttpAnswer | None) -> None:
         """Take what was answered; for subclasses."""
         raise NotImplementedError
 
@@ -85,6 +85,6 @@ class _Nobody(WholeAnswer):
         super().__init__()
         self._line = line
 
-    def read_all(self, answer: Answer | None) -> None:
+    def read_all(self, answer: HttpAnswer | None) -> None:
         """Close."""
         self._line.drop(is_rude=False)

@@ -17,7 +17,7 @@ from typing_extensions import override
 from actors.messages.close_codes import TOKEN_ENDED
 from simulation.devices.device_port import DevicePort
 from simulation.devices.http_connection import HttpConnection
-from simulation.devices.http_requests import Answer, Requests, WholeAnswer
+from simulation.devices.http_requests import HttpAnswer, Requests, WholeAnswer
 
 _decoder: Final = msgspec.json.Decoder(Write | ListWrite | ProgressWrite | DeviceWrite)
 
@@ -75,7 +75,7 @@ class HttpWrites:
         self._post = _Post(line, writes, self._answered, device.deps.loop)
         self._requests.post(line, PATH, body_of(writes), self._post, may_double=True)
 
-    def _answered(self, post: "_Post", answer: Answer | None) -> None:
+    def _answered(self, post: "_Post", answer: HttpAnswer | None) -> None:
         if self._is_dropped:
             return
         self._post = None
@@ -104,7 +104,7 @@ class _Post(WholeAnswer):
         self,
         line: HttpConnection,
         writes: Sequence[AnyWrite],
-        answered: Callable[["_Post", Answer | None], None],
+        answered: Callable[["_Post", HttpAnswer | None], None],
         loop: asyncio.AbstractEventLoop,
     ) -> None:
         super().__init__()
@@ -119,6 +119,6 @@ class _Post(WholeAnswer):
         self.line.drop(is_rude=False)
 
     @override
-    def read_all(self, answer: Answer | None) -> None:
+    def read_all(self, answer: HttpAnswer | None) -> None:
         """Tell of it."""
         self._answered(self, answer)

@@ -188,19 +188,19 @@ class JavascriptCore:
     def _put(self, method: str, *arguments: object) -> list[Output | SendText]:
         return self._take(self._input(method, *arguments))
 
-    def _input(self, method: str, *arguments: object) -> javascript_process.Answer:
+    def _input(self, method: str, *arguments: object) -> javascript_process.CoreAnswer:
         deps = self._deps
         return self._ask(method, arguments, deps.now_ms(), deps.random(), deps.new_replica())
 
     def _ask(
         self, method: str, arguments: tuple[object, ...], now_ms: int = 0, random: float = 0.0, replica: str = ""
-    ) -> javascript_process.Answer:
+    ) -> javascript_process.CoreAnswer:
         answer = javascript_process.node_process().ask((self._name, method, now_ms, random, replica, arguments))
         if answer.error is not None:
             raise JavascriptError(answer.message)
         return answer
 
-    def _take(self, answer: javascript_process.Answer) -> list[Output | SendText]:
+    def _take(self, answer: javascript_process.CoreAnswer) -> list[Output | SendText]:
         self.state, self.transport, self.queued = answer.state, answer.transport, answer.queued
         out: list[Output | SendText] = []
         for output in answer.outputs:

@@ -115,7 +115,7 @@ class Write(Struct):
     list: str | None = None
 
 
-class Answer(Struct):
+class CoreAnswer(Struct):
     """What a call has put out, and where the core stands then."""
 
     outputs: list[Output] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Answer(Struct):
 
 
 _encoder: Final = msgspec.json.Encoder()
-_decoder: Final = msgspec.json.Decoder(Answer)
+_decoder: Final = msgspec.json.Decoder(CoreAnswer)
 
 
 class NodeProcess:
@@ -147,7 +147,7 @@ class NodeProcess:
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin, self._process.stdout
 
-    def ask(self, call: tuple[Any, ...]) -> Answer:
+    def ask(self, call: tuple[Any, ...]) -> CoreAnswer:
         """Return the answer to ``call``; its shape: javascript_core.mjs."""
         line = memoryview(_encoder.encode(call) + b"\n")
         with suppress(BrokenPipeError):  # then there is no answer

@@ -13,7 +13,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from simulation.judges.lines import SEPARATOR, line_of, user_in
-from simulation.judges.registers import RegisterJournal, Stamp, Version
+from simulation.judges.registers import RegisterVersions, Stamp, Version
 from simulation.judges.witness import Answer, Item, Wanted, Witness, carried
 from simulation.outside.database import ARCHIVE, DELETIONS, REGISTERS
 
@@ -108,14 +108,14 @@ class JournalFile:
         )
         return set(found)
 
-    def registers(self, line: str) -> RegisterJournal:
+    def registers(self, line: str) -> RegisterVersions:
         """Return all that it holds of a line of registers."""
         execute = self._connection.execute
         (head,) = execute("SELECT revision FROM heads WHERE user_id = ?", (line,)).fetchone() or (0,)
         columns = "revision, key, members"
         rows = execute(f"SELECT {columns} FROM {REGISTERS} WHERE user_id = ? ORDER BY revision", (line,))  # noqa: S608 - constants
         versions = (Version(revision, key, _members_in(members)) for revision, key, members in rows)
-        return RegisterJournal(head, tuple(versions))
+        return RegisterVersions(head, tuple(versions))
 
     def close(self) -> None:
         """Close it; it is opened again when it is needed."""

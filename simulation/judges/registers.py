@@ -52,7 +52,7 @@ class Version(Struct, frozen=True):
         return value_of(values["position"], values.get("duration") or 0, values["state"])
 
 
-class RegisterJournal(Struct, frozen=True):
+class RegisterVersions(Struct, frozen=True):
     """What the database holds of one line of registers."""
 
     head: int
@@ -130,14 +130,14 @@ def _value_in(told: Mapping[str, Any]) -> Value:
     return told["position"], told["duration"], told["state"], told["watched"]
 
 
-def judge_registers(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+def judge_registers(witness: RegisterWitness, line: str, journal: RegisterVersions) -> Iterator[str]:
     """Yield everything about this line that breaks the promise."""
     yield from judge_words(witness, line, journal)
     yield from _only_words(witness, line, journal)
     yield from _shown(witness, line, journal)
 
 
-def judge_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+def judge_words(witness: RegisterWitness, line: str, journal: RegisterVersions) -> Iterator[str]:
     """Yield each word of a device that does not hold, though no later one does; the service may have said others."""
     revisions = [version.revision for version in journal.versions]
     if revisions != sorted(set(revisions)) or journal.head != (revisions[-1] if revisions else 0):
@@ -154,7 +154,7 @@ def judge_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -
                 yield f"{name} of {word.key} is {value} by {stamp}, and {said} was said by {word.stamp}"
 
 
-def _only_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+def _only_words(witness: RegisterWitness, line: str, journal: RegisterVersions) -> Iterator[str]:
     words = [word for (user_id, _), word in witness.words.items() if user_id == user_in(line)]
     for version in journal.at(journal.head).values():
         for name, (value, stamp) in version.members.items():
@@ -165,7 +165,7 @@ def _only_words(witness: RegisterWitness, line: str, journal: RegisterJournal) -
                 yield f"{name} of {version.key} is {value} by {stamp}, which nobody has said"
 
 
-def _shown(witness: RegisterWitness, line: str, journal: RegisterJournal) -> Iterator[str]:
+def _shown(witness: RegisterWitness, line: str, journal: RegisterVersions) -> Iterator[str]:
     versions = {version.revision: (version.key, version.value) for version in journal.versions}
     for (of_line, revision), shown in witness.shown.items():
         if of_line == line and (revision > journal.head or versions.get(revision, shown) != shown):

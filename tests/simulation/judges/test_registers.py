@@ -9,7 +9,7 @@ from syncd_client.data.hlc import Timestamp
 from syncd_client.data.user_state import PendingWrite
 
 from simulation.clock.event_log import text_of
-from simulation.judges.registers import RegisterJournal, RegisterWitness, Version, Word, judge_registers, stamp_of
+from simulation.judges.registers import RegisterVersions, RegisterWitness, Version, Word, judge_registers, stamp_of
 from simulation.life import run_world
 from simulation.shape import Fault, draw_shape
 from tests.simulation.javascript import NEEDS_NODE
@@ -40,26 +40,26 @@ def witness(violations: list[str]) -> RegisterWitness:
     return witness
 
 
-GOOD = RegisterJournal(2, (version(1, 5, EARLY), version(2)))
+GOOD = RegisterVersions(2, (version(1, 5, EARLY), version(2)))
 JOURNALS = {
     "the latest word": (GOOD, True),
-    "both in one transaction": (RegisterJournal(2, (version(2),)), True),
-    "an earlier word": (RegisterJournal(1, (version(1, 5, EARLY),)), False),
-    "nothing": (RegisterJournal(0, ()), False),
-    "another value": (RegisterJournal(2, (version(1, 5, EARLY), version(2, 6))), False),
-    "what nobody has said": (RegisterJournal(1, (version(1, stamp=stamp_of(3, 0, "tv")),)), False),
-    "a revision twice": (RegisterJournal(2, (version(2, 5, EARLY), version(2))), False),
-    "a head beyond": (RegisterJournal(3, (version(1, 5, EARLY), version(2))), False),
+    "both in one transaction": (RegisterVersions(2, (version(2),)), True),
+    "an earlier word": (RegisterVersions(1, (version(1, 5, EARLY),)), False),
+    "nothing": (RegisterVersions(0, ()), False),
+    "another value": (RegisterVersions(2, (version(1, 5, EARLY), version(2, 6))), False),
+    "what nobody has said": (RegisterVersions(1, (version(1, stamp=stamp_of(3, 0, "tv")),)), False),
+    "a revision twice": (RegisterVersions(2, (version(2, 5, EARLY), version(2))), False),
+    "a head beyond": (RegisterVersions(3, (version(1, 5, EARLY), version(2))), False),
 }
 
 
 @pytest.mark.parametrize(("journal", "is_fine"), JOURNALS.values(), ids=JOURNALS)
-def test_the_latest_word_holds(witness: RegisterWitness, journal: RegisterJournal, is_fine: bool) -> None:
+def test_the_latest_word_holds(witness: RegisterWitness, journal: RegisterVersions, is_fine: bool) -> None:
     assert (list(judge_registers(witness, LINE, journal)) == []) is is_fine
 
 
 def test_a_word_that_its_device_has_replaced_need_not_have_been_sent(witness: RegisterWitness) -> None:
-    earlier = RegisterJournal(1, (version(1, 5, EARLY),))
+    earlier = RegisterVersions(1, (version(1, 5, EARLY),))
     witness.drops("ann", "r.2")
     assert list(judge_registers(witness, LINE, earlier)) == []
     witness.dropped.clear()
@@ -81,8 +81,8 @@ def test_a_word_that_the_service_stamps_is_known_by_its_value(witness: RegisterW
     witness.wants("ann", write)
     gone = version(3, None, stamp_of(4, 0, "node"))
     removed = replace(gone, members={name: (None, stamp) for name, (_, stamp) in gone.members.items()})
-    assert list(judge_registers(witness, LINE, RegisterJournal(3, (*GOOD.versions, removed)))) == []
-    assert list(judge_registers(witness, LINE, RegisterJournal(3, (*GOOD.versions, gone))))
+    assert list(judge_registers(witness, LINE, RegisterVersions(3, (*GOOD.versions, removed)))) == []
+    assert list(judge_registers(witness, LINE, RegisterVersions(3, (*GOOD.versions, gone))))
 
 
 def test_what_is_shown_is_what_the_journal_holds(witness: RegisterWitness, violations: list[str]) -> None:
