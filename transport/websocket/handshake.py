@@ -86,8 +86,10 @@ def connect_request(request: Request, allowed_origins: AllowedOrigins, path_pref
     Raises:
         Problem: something of it is wrong or missing; the detail names it.
     """
+    target = request.path
     try:
-        url = urlsplit(request.path)
+        # A path that begins with two slashes names no host, as it would in a link (RFC 9112 section 3.2.1).
+        url = urlsplit(f"//{target}" if target.startswith("//") else target)
     except ValueError as error:
         raise Problem(HTTPStatus.BAD_REQUEST, f"The URL of the request is not valid: {error}.") from None
     if url.path not in (PATH, path_prefix + PATH):

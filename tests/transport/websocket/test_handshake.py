@@ -173,7 +173,17 @@ async def test_a_valid_request_is_admitted_with_what_token_and_query_say(port: i
 
 
 @pytest.mark.parametrize(
-    ("target", "is_there"), [("/ws", True), ("/sync/ws", True), ("/ws/ws", False), ("/sync", False)]
+    ("target", "is_there"),
+    [
+        ("/ws", True),
+        ("/sync/ws", True),
+        ("http://another.example/ws?since=0", True),  # a request to a proxy: RFC 9112 section 3.2.2
+        ("/ws/ws", False),
+        ("/sync", False),
+        ("//ws", False),
+        ("//another.example/ws", False),
+        ("//[/ws", False),
+    ],
 )
 def test_a_proxy_may_leave_its_prefix_in_front_of_the_path(target: str, is_there: bool) -> None:
     request = Request(target, Headers([("Authorization", f"Bearer {TOKEN}")]))
