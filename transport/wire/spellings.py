@@ -13,13 +13,21 @@ from msgspec import structs
 from actors.messages.change import MAX_POSITION_LENGTH, Change, PlayState
 from actors.messages.collections import LIST_RULE
 from actors.messages.content_ids import ContentIds
+from actors.messages.names import NAME_RULE
 from actors.messages.progress import ProgressChange
 
 T = TypeVar("T")
 
 _AT_CONTENT_ID: Final = " - at `$.content_id`"
-_AT_FIELD: Final = re.compile(r" - at `\$\.(\w+)`$")
+_AT_FIELD: Final = re.compile(r" - at `\$\.([\w.]+)`$")
+_NAMES: Final = (
+    *("operation_id", "tag", "device_id", "target_device_id", "user_id", "device"),
+    *("name", "device_name", "device_type", "platform"),
+)
 _RULES: Final = {
+    **{name: f"must be a text of {NAME_RULE}" for name in _NAMES},
+    "message": "must be a text of 1 to 1000 characters, none of them a control character",
+    "timestamp.node": "must be a text of at most 128 characters, none of them a control character",
     "list": f"must be {LIST_RULE}",
     "position": f"must be 1 to {MAX_POSITION_LENGTH} visible ASCII characters",
     "state": f"must be one of {', '.join(get_args(PlayState))}",
@@ -69,6 +77,14 @@ def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec
     return message if content_id is message.content_id else structs.replace(message, content_id=content_id)
 
 
+def refused_by_rule(error: msgspec.DecodeError) -> FieldRefused | None:
+    """Return the refusal that tells the rule of the field that ``error`` is about, if that field has one."""
+    at = _AT_FIELD.search(str(error))
+    if at is None or at[1] not in _RULES:
+        return None
+    return FieldRefused(at[1].partition(".")[0], f"{at[1]}: {_RULES[at[1]]}")
+
+
 def _respelled(
     decoder: msgspec.json.Decoder[T],
     body: bytes | str | msgspec.Raw,
@@ -77,9 +93,8 @@ def _respelled(
 ) -> T:
     if str(error).endswith(_AT_CONTENT_ID):
         raise ContentIdRefused(content_ids.rule) from None
-    at = _AT_FIELD.search(str(error))
-    if at is not None and at[1] in _RULES:
-        raise FieldRefused(at[1], f"{at[1]}: {_RULES[at[1]]}") from None
+    if (refused := refused_by_rule(error)) is not None:
+        raise refused from None
     if not _NO_INTEGER.match(str(error)):
         raise error
     parts = _parts.decode(body)

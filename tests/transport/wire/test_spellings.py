@@ -100,3 +100,20 @@ def test_of_what_has_a_pattern_the_rule_is_told_and_not_the_pattern(position: ob
     with pytest.raises(FieldRefused, match=r"^position: must be 1 to 64 visible ASCII characters$") as refused:
         decode(json.dumps(body).encode())
     assert refused.value.field == "position"
+
+
+@pytest.mark.parametrize("value", ["", "x" * 129, "a\x00b", "\x85", 7])
+@pytest.mark.parametrize("field", ["tag", "operation_id"])
+def test_of_a_name_the_rule_is_told_and_not_its_pattern(field: str, value: object) -> None:
+    rule = rf"^{field}: must be a text of 1 to 128 characters, none of them a control character or a lone surrogate$"
+    with pytest.raises(FieldRefused, match=rule) as refused:
+        decode(json.dumps({"operation": "add", "content_id": SPELLED, field: value}).encode())
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize("node", ["x" * 129, "a\n", None])
+def test_of_a_stamps_node_the_rule_is_told_too(node: object) -> None:
+    stamp = {"physical": 1, "logical": 0, "node": node}
+    with pytest.raises(FieldRefused, match=r"^timestamp\.node: must be a text of at most 128 characters") as refused:
+        decode(json.dumps({"operation": "add", "content_id": SPELLED, "timestamp": stamp}).encode())
+    assert refused.value.field == "timestamp"

@@ -29,7 +29,7 @@ from transport.access.bearer import bearer_token, token_problem
 from transport.errors import KeysUnavailable, Problem, SigningKeyMissing, TokenRefused
 from transport.http.exchange.app import HttpRequest
 from transport.http.http1.request_head import RequestHead
-from transport.wire.spellings import FieldRefused
+from transport.wire.spellings import FieldRefused, refused_by_rule
 
 T = TypeVar("T")
 
@@ -219,6 +219,8 @@ def decode(read: Callable[[bytes], T], body: bytes) -> T:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         if body.startswith(BOM_UTF8) and not body.startswith(BOM_UTF8, len(BOM_UTF8)):
             return decode(read, body.removeprefix(BOM_UTF8))  # RFC 8259 section 8.1 allows it
+        if isinstance(error, msgspec.DecodeError) and (refusal := refused_by_rule(error)) is not None:
+            raise Problem(HTTPStatus.BAD_REQUEST, f"{refusal}.") from None
         raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
 
 

@@ -19,7 +19,8 @@ from transport.access.minting import mint
 from transport.access.signing_keys import FixedKeys, SigningKeys, shared_secret
 from transport.errors import ClientGone, Problem
 from transport.http.exchange.app import HttpRequest
-from transport.http.exchange.requests import authenticated, decode, read_body, traceparent
+from transport.http.exchange.requests import ListRequest, authenticated, decode, read_body, traceparent
+from transport.http.routes.admin import NoticeRequest
 
 integration = pytest.mark.integration
 
@@ -250,3 +251,17 @@ def test_one_is_and_nowhere_else(body: bytes) -> None:
     with pytest.raises(Problem, match="not as documented") as refused:
         decode(msgspec.json.decode, body)
     assert refused.value.status == 400
+
+
+@pytest.mark.parametrize("name", ["", "a\nb", "x" * 129])
+def test_of_a_name_in_a_body_the_rule_is_told(name: str) -> None:
+    with pytest.raises(Problem) as refused:
+        decode(msgspec.json.Decoder(ListRequest).decode, json.dumps({"name": name}).encode())
+    assert refused.value.status == 400
+    rule = "must be a text of 1 to 128 characters, none of them a control character or a lone surrogate"
+    assert refused.value.detail == f"name: {rule}."
+
+
+def test_of_a_notice_the_rule_is_told_too() -> None:
+    with pytest.raises(Problem, match=r"^message: must be a text of 1 to 1000 characters, none of them a control"):
+        decode(msgspec.json.Decoder(NoticeRequest).decode, b'{"message":"Back at 5.\\n"}')
