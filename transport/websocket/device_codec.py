@@ -45,7 +45,8 @@ _decoder: Final = msgspec.json.Decoder(
 )
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
-_FIELD: Final = re.compile(r" - at `\$\.(?P<at>\w+)|missing required field `(?P<missing>\w+)`|^(?P<named>\w+): ")
+_AT: Final = re.compile(r" - at `\$\.(\w+)")
+_MISSING_OR_NAMED: Final = re.compile(r"missing required field `(\w+)`|^(\w+): ")
 
 
 def encode(message: SyncMessage | DeviceReply) -> bytes:
@@ -67,11 +68,11 @@ def decode(text: str, content_ids: ContentIds = UUIDS) -> DeviceMessage | Authen
 
 
 def _invalid(text: str, reason: str) -> Malformed:
-    found = _FIELD.search(reason)
+    found = _AT.search(reason) or _MISSING_OR_NAMED.search(reason)  # what is missing may be a part of a field
     if found is None:
         return Malformed("malformed", f"The message is not understood: {reason}.")
-    field = found["at"] or found["missing"] or found["named"]
-    code: Final = "unknown_type" if field == "type" and found["at"] else "invalid_field"
+    field = found[found.lastindex or 0]
+    code: Final = "unknown_type" if field == "type" else "invalid_field"
     return Malformed(code, f"{reason}.", field, _id_of(text))
 
 

@@ -124,7 +124,8 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
         ('{"type":"ping"', "malformed", None, None),
         ("[]", "malformed", None, None),
         ("7", "malformed", None, None),
-        ("{}", "invalid_field", "type", None),
+        ("{}", "unknown_type", "type", None),
+        ('{"id":"n"}', "unknown_type", "type", "n"),
         ('{"type":"dance","id":"d"}', "unknown_type", "type", "d"),
         ('{"type":5}', "unknown_type", "type", None),
         ('{"type":"authenticate"}', "invalid_field", "token", None),
@@ -182,6 +183,12 @@ def test_messages_of_a_device_are_understood(text: str, message: Any) -> None:
             None,
         ),
         (
+            f'{{"type":"watchlist_update","operation":"add","content_id":"{FILM}","timestamp":{{"physical":1}}}}',
+            "invalid_field",
+            "timestamp",
+            None,
+        ),
+        (
             f'{{"type":"list_update","list":"no space","operation":"add","content_id":"{FILM}","id":7}}',
             "invalid_field",
             "list",
@@ -214,3 +221,19 @@ def test_of_what_is_no_content_id_the_device_is_told_what_to_do() -> None:
     refused = decode('{"type":"watchlist_update","operation":"add","content_id":"tt0111161","id":1}')
     assert isinstance(refused, Malformed)
     assert refused.message.startswith("content_id: must be a UUID; of an id of another kind make a UUIDv5")
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("device_name", {"type": "device_heartbeat"}),
+        ("platform", {"type": "device_update", "device_id": "tv"}),
+        ("device_id", {"type": "device_update"}),
+        ("target_device_id", {"type": "device_command", "command_type": "play"}),
+    ],
+)
+def test_of_a_name_the_rule_is_told(field: str, message: dict[str, str]) -> None:
+    refused = decode(msgspec.json.encode({**message, field: "a\x07b", "id": "n"}).decode())
+    assert isinstance(refused, Malformed)
+    assert (refused.code, refused.field, refused.id) == ("invalid_field", field, "n")
+    assert refused.message.startswith(f"{field}: must be a text of 1 to 128 characters, none of them a control")
