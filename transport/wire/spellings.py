@@ -25,7 +25,7 @@ _NAMES: Final = (
     *("name", "device_name", "device_type", "platform"),
 )
 _RULES: Final = {
-    **{name: f"must be a text of {NAME_RULE}" for name in _NAMES},
+    **dict.fromkeys(_NAMES, f"must be a text of {NAME_RULE}"),
     "message": "must be a text of 1 to 1000 characters, none of them a control character",
     "timestamp.node": "must be a text of at most 128 characters, none of them a control character",
     "list": f"must be {LIST_RULE}",
