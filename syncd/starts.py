@@ -24,7 +24,7 @@ from actors.journal.journal import Journal
 from actors.messages.bus import CompareHeads, Flush, ShowLists
 from actors.messages.content_ids import ContentIds
 from actors.messages.deployment import ControlPayload
-from actors.messages.devices import DeviceCame, DeviceLeft
+from actors.messages.devices import DeviceCame, DeviceCameAgain, DeviceLeft
 from actors.messages.journal import Settle, Settled
 from actors.metrics import NodeMetrics
 from actors.ports import Bus, StoreClient
@@ -104,7 +104,7 @@ async def start_fanout(
     """Start the registry, and the broadcaster before it; ``presence`` is asked for when the first device is there."""
     metrics, tracer = wiring.metrics, wiring.tracer
 
-    def tell_presence(message: DeviceCame | DeviceLeft) -> None:
+    def tell_presence(message: DeviceCame | DeviceCameAgain | DeviceLeft) -> None:
         TellIfAlive(presence())(message)  # it is stopped before the last devices have left
 
     registry = await _start(

@@ -12,7 +12,7 @@ from actors.fanout.slow_consumers import SlowConsumers
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.collections import WATCHLIST, kind_of, line_of
 from actors.messages.connection import ConnectionInfo, ConsumerResumed, Deliver, Disconnect, MeasureWrite, SlowConsumer
-from actors.messages.devices import DeviceCame, DeviceLeft, DevicesConnected
+from actors.messages.devices import DeviceCame, DeviceCameAgain, DeviceLeft, DevicesConnected
 from actors.messages.fanout import (
     BroadcastToAll,
     ConnectedUsers,
@@ -59,7 +59,7 @@ class ConnectionRegistry(SupervisedActor):
         relays: what the broadcaster begins and the registry ends.
         tracer: of this node.
         clock: monotonic seconds, the broadcaster's too.
-        presence: told of devices whose first connection has come, or whose last has gone.
+        presence: told of devices whose first connection has come, or another one, or whose last has gone.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class ConnectionRegistry(SupervisedActor):
         relays: BroadcastMetrics,
         tracer: Tracer,
         clock: Callable[[], float] = time.perf_counter,
-        presence: Tell[DeviceCame | DeviceLeft] = lambda _: None,
+        presence: Tell[DeviceCame | DeviceCameAgain | DeviceLeft] = lambda _: None,
     ) -> None:
         super().__init__()
         self._frame = frame
@@ -128,8 +128,8 @@ class ConnectionRegistry(SupervisedActor):
         of_user = self._user_connections.setdefault(connection.user_id, {})
         if connection.connection_id in of_user:
             return
-        if not _has_device(of_user, connection.device_id):
-            self._presence(DeviceCame(connection.user_id, connection.device_id))
+        came = DeviceCameAgain if _has_device(of_user, connection.device_id) else DeviceCame
+        self._presence(came(connection.user_id, connection.device_id))
         self._connections[connection.connection_id] = of_user[connection.connection_id] = connection
         self._count()
 

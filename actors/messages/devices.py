@@ -58,6 +58,13 @@ class DeviceCame(Struct, frozen=True):
     device_id: str
 
 
+class DeviceCameAgain(Struct, frozen=True):
+    """A device has another connection to this node beside the one it had: it may have been forgotten meanwhile."""
+
+    user_id: str
+    device_id: str
+
+
 class DeviceLeft(Struct, frozen=True):
     """The last connection of a device to this node is gone."""
 
@@ -211,6 +218,6 @@ class WritePresence(Struct, frozen=True, eq=False):
 
 
 PresenceMessage = (
-    DeviceCame | DeviceLeft | DeviceRecorded | DevicesConnected | LingerOver | PresenceDue | PresenceNoted
-    | PresenceEnded | WriteFailed
+    DeviceCame | DeviceCameAgain | DeviceLeft | DeviceRecorded | DevicesConnected | LingerOver | PresenceDue
+    | PresenceNoted | PresenceEnded | WriteFailed
 )  # fmt: skip

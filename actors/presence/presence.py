@@ -16,6 +16,7 @@ from actors.messages.collections import DEVICES
 from actors.messages.device_registers import description
 from actors.messages.devices import (
     DeviceCame,
+    DeviceCameAgain,
     DeviceFields,
     DeviceLeft,
     DeviceRecorded,
@@ -103,7 +104,10 @@ class Presence(SupervisedActor):
         self._lingering: tuple[dict[Pair, float], dict[Pair, float]] = ({}, {})
         """Who may come back, and until when: WebSockets and streams, and those who poll. The first to end are first."""
         self._visited: dict[Pair, None] = {}
-        """Who came back, or left before it was written that they came: known as well. In order, as no set would be."""
+        """Who came back or once more, or left before it was written that they came: known as well.
+
+        In order, as no set would be.
+        """
         self._recorded: dict[Pair, None] = {}
         """Who has become known."""
         self._written: _Batch | None = None
@@ -141,6 +145,8 @@ class Presence(SupervisedActor):
             case DeviceCame(user_id=user_id, device_id=device_id):
                 self._deps.metrics.devices += 1
                 self._came((user_id, device_id))
+            case DeviceCameAgain(user_id=user_id, device_id=device_id):
+                self._visited[user_id, device_id] = None
             case DeviceLeft(user_id=user_id, device_id=device_id, polls=polls):
                 self._deps.metrics.devices -= 1
                 linger_s = self._deps.poll_linger_s if polls else self._deps.linger_s

@@ -14,7 +14,7 @@ from actors.fanout.connection_registry import (
 from actors.messages.close_codes import SLOW_CONSUMER
 from actors.messages.collections import WATCHLIST
 from actors.messages.connection import MAX_WAITING_FRAMES, ConsumerResumed, Deliver, MeasureWrite, SlowConsumer
-from actors.messages.devices import DeviceCame, DeviceLeft, DevicesConnected
+from actors.messages.devices import DeviceCame, DeviceCameAgain, DeviceLeft, DevicesConnected
 from actors.messages.fanout import (
     BroadcastToAll,
     ConnectedUsers,
@@ -393,20 +393,25 @@ async def test_a_hint_goes_to_those_who_follow_its_collection_also_when_they_rea
 
 
 @pytest.fixture
-def came_and_left() -> list[DeviceCame | DeviceLeft]:
+def came_and_left() -> list[DeviceCame | DeviceCameAgain | DeviceLeft]:
     return []
 
 
 @pytest.fixture
 async def watched(
-    started: Started, devices: Devices, metrics: RegistryMetrics, came_and_left: list[DeviceCame | DeviceLeft]
+    started: Started,
+    devices: Devices,
+    metrics: RegistryMetrics,
+    came_and_left: list[DeviceCame | DeviceCameAgain | DeviceLeft],
 ) -> ActorRef[ConnectionRegistry]:
     relays = BroadcastMetrics()
     return started(ConnectionRegistry.start(devices.encode, metrics, relays, untraced(), presence=came_and_left.append))
 
 
 async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last(
-    watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
+    watched: ActorRef[ConnectionRegistry],
+    devices: Devices,
+    came_and_left: list[DeviceCame | DeviceCameAgain | DeviceLeft],
 ) -> None:
     tv, tab = devices.connection("b"), devices.connection("c")
     for connection in (tv, tab, tv, devices.connection("d", device_id="phone")):
@@ -417,12 +422,15 @@ async def test_a_device_comes_with_its_first_connection_and_leaves_with_its_last
         await watched.ask(UnregisterConnection(connection_id), block=False)
     assert connected == [DevicesConnected((("ann", "tv"), ("ann", "phone")))]
     assert came_and_left == [
-        DeviceCame("ann", "tv"), DeviceCame("ann", "phone"), DeviceLeft("ann", "tv"), DeviceLeft("ann", "phone")
+        DeviceCame("ann", "tv"), DeviceCameAgain("ann", "tv"), DeviceCame("ann", "phone"),
+        DeviceLeft("ann", "tv"), DeviceLeft("ann", "phone"),
     ]  # fmt: skip
 
 
 async def test_of_a_device_that_polls_it_is_said_when_it_leaves(
-    watched: ActorRef[ConnectionRegistry], devices: Devices, came_and_left: list[DeviceCame | DeviceLeft]
+    watched: ActorRef[ConnectionRegistry],
+    devices: Devices,
+    came_and_left: list[DeviceCame | DeviceCameAgain | DeviceLeft],
 ) -> None:
     watched.tell(RegisterConnection(structs.replace(devices.connection("b"), polls=True)))
     await watched.ask(UnregisterConnection("b"), block=False)

@@ -10,6 +10,7 @@ from pykka import ActorRef
 from actors.messages.bus import ShowSeen
 from actors.messages.devices import (
     DeviceCame,
+    DeviceCameAgain,
     DeviceLeft,
     DevicesConnected,
     DeviceSeen,
@@ -201,6 +202,17 @@ async def test_who_has_gone_may_come_back_before_it_is_said(wire: Wire, polls: b
     await wired.tell(DeviceLeft(*TV, polls))
     await wired.linger(linger_s)
     assert (await wired.written()).left == (TV,)
+
+
+async def test_who_comes_once_more_is_known_again_though_it_was_forgotten_meanwhile(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame(*TV))
+    await wired.answer()
+    await wired.tell(DeviceCameAgain(*TV))
+    written = await wired.written()
+    assert (written.came, written.left, written.visited) == ((), (), (TV,))
+    await wired.answer(unknown=(TV,))
+    assert [write.device_id for write in wired.recorded] == ["tv"]
 
 
 async def test_who_leaves_is_waited_for_no_longer_because_another_polls(wire: Wire) -> None:

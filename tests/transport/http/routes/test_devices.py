@@ -167,3 +167,8 @@ async def test_a_device_is_online_says_what_it_is_is_renamed_forgotten_and_gone(
     assert await ask("POST", HANDOFF, {"target_device_id": "tv", "content_id": FILM}) == 400
     assert [await ask("DELETE", f"{DEVICES}/tv") for _ in range(2)] == [204, 404]
     assert await states() == []
+    async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):  # it may be a network that is gone
+        await listed(("tv", "unknown", True))
+        assert await ask("DELETE", f"{DEVICES}/tv") == 204
+        async with connect(daemon.ws_url, additional_headers=bearer(user, "tv")):
+            await listed(("tv", "unknown", True))
