@@ -77,6 +77,24 @@ def test_a_look_that_fails_is_to_be_repeated() -> None:
     assert line.is_behind
 
 
+def test_what_a_failed_look_was_for_is_judged_by_the_next_one() -> None:
+    line = RevisionLine(3)
+    line.see(10**9)
+    line.begin_look()
+    line.fail_look()
+    line.begin_look()
+    assert not line.end_look(3)
+    assert not line.is_behind
+
+
+def test_a_look_into_a_line_of_nothing_is_not_repeated() -> None:
+    line = RevisionLine()
+    line.see(1)
+    line.begin_look()
+    assert not line.end_look(0)
+    assert not line.is_behind
+
+
 def test_a_journal_that_was_restored_is_followed_back_after_one_look() -> None:
     line = RevisionLine(50)
     line.see(51)  # from before the restore
