@@ -71,6 +71,7 @@ class Device:
         self.now_s = 1_000.0
         self.closes: Counter[int] = Counter()
         self.illegal_steps: Counter[tuple[str, str]] = Counter()
+        self.unread: set[Callable[[], int]] = set()
         self.ref: ActorRef[SyncWebSocket] = SyncWebSocket.start(
             self.socket,
             HandshakeResult(
@@ -86,6 +87,7 @@ class Device:
                 frame=lambda answer: msgspec.json.encode(answer) + b"\n",
                 now_s=lambda: self.now_s,
                 closes=self.closes,
+                unread=self.unread,
                 illegal_steps=self.illegal_steps,
             ),
         )
@@ -106,6 +108,13 @@ class Device:
 
     def told_of(self, kind: type[Any]) -> list[Any]:
         return [request for request in self.told if isinstance(request, kind)]
+
+
+async def ended(ref: ActorRef[SyncWebSocket]) -> None:
+    """Wait until the actor has ended by itself."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while ref.is_alive():
+            await asyncio.sleep(0)
 
 
 Connect = Callable[..., Device]
@@ -343,6 +352,39 @@ async def test_of_a_slice_that_the_device_does_not_take_no_more_is_kept_than_may
     assert [join.since for join in live.told_of(Join)] == [None, 10, taken]
 
 
+async def test_a_slice_that_the_device_takes_is_written_whole_however_many_they_are(live: Device) -> None:
+    last = 11 + 2 * MAX_WAITING_FRAMES
+    await live.tell(deliver(12), Replayed(revision=last, head=last, epoch="e1", frames=deliver(11, last).frames))
+    assert live.socket.lines == lines(11, last)
+    assert [join.since for join in live.told_of(Join)] == [None, 10]
+
+
+async def test_a_gap_is_asked_for_when_the_device_has_taken_what_came_before_it(live: Device) -> None:
+    live.socket.becomes_congested = True
+    await live.tell(deliver(11), deliver(14))
+    assert [join.since for join in live.told_of(Join)] == [None]
+    assert len(live.unread) == 1  # from now on its time to read runs
+    live.socket.becomes_congested = live.socket.congested = False
+    await live.tell(SocketWritable())
+    assert [join.since for join in live.told_of(Join)] == [None, 11]
+
+
+async def test_a_device_that_lacks_nothing_asks_for_nothing_when_it_reads_again(live: Device) -> None:
+    live.socket.congested = True
+    await live.tell(deliver(11))
+    live.socket.congested = False
+    await live.tell(SocketWritable())
+    assert [join.since for join in live.told_of(Join)] == [None]
+
+
+async def test_what_is_held_for_a_device_that_does_not_take_what_it_is_sent_counts_at_once(connect: Connect) -> None:
+    device = connect(since=3)
+    device.socket.congested = True
+    await device.tell(Listed(part(b"[a]\n"), 20, "history_pruned"))
+    (held_bytes,) = device.unread
+    assert held_bytes() > len(b"[a]\n")
+
+
 BOOKMARK = Bookmark(epoch="e2", revision=20, timestamp=1, added_revision=1)
 
 
@@ -509,8 +551,7 @@ async def test_a_device_that_should_have_been_shown_more_asks_for_it(live: Devic
 @pytest.mark.actors_may_fail
 async def test_a_message_that_cannot_come_in_a_state_ends_the_connection_and_is_counted(live: Device) -> None:
     live.ref.tell(Replayed(revision=12, head=12, epoch="e1", frames=()))
-    while live.ref.is_alive():
-        await asyncio.sleep(0)
+    await ended(live.ref)
     assert live.socket.closes == [INTERNAL_ERROR.code]
     assert live.illegal_steps == {("LIVE", "Replayed"): 1}
     assert live.closes == {INTERNAL_ERROR.code: 1}
@@ -519,7 +560,7 @@ async def test_a_message_that_cannot_come_in_a_state_ends_the_connection_and_is_
 async def test_a_burst_to_a_device_that_reads_is_no_offence(live: Device) -> None:
     await live.tell(*(deliver(revision) for revision in range(11, 11 + 5 * MAX_WAITING_FRAMES)))
     assert live.socket.lines == lines(11, 10 + 5 * MAX_WAITING_FRAMES)
-    assert live.socket.closes == []
+    assert (live.socket.closes, live.told_of(SlowConsumer)) == ([], [])
     assert max(len(written.splitlines()) for written in live.socket.writes) == MAX_WAITING_FRAMES + 1  # no more is kept
 
 
@@ -824,16 +865,15 @@ async def test_a_resume_that_fails_asks_the_device_to_try_again(connect: Connect
 async def test_a_lost_socket_ends_the_actor_which_leaves_once(live: Device) -> None:
     connection = live.told_of(Join)[0].connection
     live.ref.tell(SocketLost())
-    await live.ref.stop(block=False)
-    assert not live.ref.is_alive()
+    await ended(live.ref)
     assert [leave.connection for leave in live.told_of(Leave)] == [connection]
     connection.tell(deliver(11))  # dropped, not raised
 
 
-async def test_a_closing_connection_that_loses_its_socket_does_not_leave_twice(live: Device) -> None:
+async def test_a_closing_connection_that_loses_its_socket_ends_too_and_does_not_leave_twice(live: Device) -> None:
     await live.tell(Shutdown(0))
     live.ref.tell(SocketLost())
-    await live.ref.stop(block=False)
+    await ended(live.ref)
     assert len(live.told_of(Leave)) == 1
 
 
