@@ -314,6 +314,12 @@ async def test_a_long_replay_is_asked_for_slice_by_slice_behind_one_resumed(conn
     assert [join.since for join in device.told_of(Join)] == [3, 5, 7]
 
 
+async def test_a_slice_that_lacks_the_last_revision_alone_is_not_the_last_one(connect: Connect) -> None:
+    device = connect(since=3)
+    await device.tell(Replayed(revision=5, head=6, epoch="e1", frames=(b"4\n", b"5\n")))
+    assert [join.since for join in device.told_of(Join)] == [3, 5]
+
+
 async def test_the_next_slice_is_asked_for_when_the_device_has_taken_the_last(connect: Connect) -> None:
     device = connect(since=0)
     device.socket.becomes_congested = True
