@@ -181,6 +181,23 @@ async def test_a_device_that_does_not_read_is_told_nothing_until_it_does_and_the
     assert metrics.messages_sent == 8
 
 
+async def test_what_waits_for_one_device_goes_on_to_wait_though_another_reads_again_or_leaves(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    tv, phone, tablet = (devices.connection(name) for name in ("tv", "phone", "tablet"))
+    for connection in (tv, phone, tablet):
+        registry.tell(Register(connection))
+        registry.tell(SlowConsumer(connection, frames=1, size_bytes=80))
+    registry.tell(sending("ann", UPDATES[:1]))
+    registry.tell(ConsumerResumed(tv))
+    registry.tell(Unregister("tablet"))
+    await registry.ask(sending("ann", UPDATES[1:]), block=False)
+    assert devices.told["phone"] == []
+    await registry.ask(ConsumerResumed(phone), block=False)
+    deliveries = [message for message in devices.told["phone"] if isinstance(message, Deliver)]
+    assert [delivery.first_revision for delivery in deliveries] == [4, 5]
+
+
 async def test_devices_for_which_too_much_waits_are_evicted_a_few_at_a_time(
     registry: ActorRef[ConnectionRegistry], devices: Devices, metrics: RegistryMetrics
 ) -> None:
@@ -204,6 +221,18 @@ async def test_devices_for_which_too_much_waits_are_evicted_a_few_at_a_time(
         (disconnect,) = devices.told[name]
         assert disconnect.close == SLOW_CONSUMER
     assert [message.first_revision for message in devices.told["tv"] if isinstance(message, Deliver)] == [4, 5]
+
+
+async def test_devices_of_several_users_are_evicted_no_faster_than_those_of_one(devices: Devices) -> None:
+    registry = ConnectionRegistry(devices.encode, RegistryMetrics(), BroadcastMetrics(), untraced())
+    for user_id in ("ann", "bob"):
+        for number in range(EVICTIONS_PER_TICK + 1):
+            slow = devices.connection(f"{user_id}'s {number}", user_id)
+            registry.on_receive(Register(slow))
+            registry.on_receive(SlowConsumer(slow, frames=MAX_WAITING_FRAMES, size_bytes=0))
+        registry.on_receive(sending(user_id, UPDATES[:1]))
+    evicted = [name for name, told in devices.told.items() if told]
+    assert evicted == [f"ann's {number}" for number in range(EVICTIONS_PER_TICK)]
 
 
 async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
@@ -329,6 +358,17 @@ async def test_the_last_connection_of_a_relay_is_asked_when_it_has_written(
     assert metrics.write_latency.sum == 0.25
     await registry.ask(sending("ann", UPDATES), block=False)
     assert [type(message) for message in devices.told["c"]] == [Deliver, MeasureWrite, Deliver]
+
+
+async def test_a_command_of_the_channel_goes_to_the_device_it_names_or_to_all_of_them(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    for device_id in ("tv", "phone"):
+        registry.tell(Register(devices.connection(device_id, device_id=device_id)))
+    for target in (None, "phone"):
+        await registry.ask(sending("ann", (DeviceCommand("pause", target),)), block=False)
+    told = {name: sum(isinstance(message, Deliver) for message in devices.told[name]) for name in ("tv", "phone")}
+    assert told == {"tv": 1, "phone": 2}
 
 
 async def test_a_message_to_all_of_nobody_is_sent_to_nobody(registry: ActorRef[ConnectionRegistry]) -> None:
