@@ -432,6 +432,18 @@ async def test_a_hint_goes_to_those_who_follow_its_collection_also_when_they_rea
     assert told() == ["app", "slow"]
 
 
+async def test_what_is_for_all_devices_waits_for_one_whatever_it_follows(
+    registry: ActorRef[ConnectionRegistry], devices: Devices
+) -> None:
+    player = structs.replace(devices.connection("player"), collections=frozenset({"progress"}))
+    registry.tell(Register(player))
+    registry.tell(SlowConsumer(player, frames=1, size_bytes=80))
+    await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False)
+    await registry.ask(ConsumerResumed(player), block=False)
+    (delivery,) = devices.told["player"]
+    assert msgspec.json.decode(delivery.frames[0])["command"] == "pause"
+
+
 @pytest.fixture
 def came_and_left() -> list[DeviceCame | DeviceCameAgain | DeviceLeft]:
     return []
