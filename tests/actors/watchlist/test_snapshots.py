@@ -220,6 +220,15 @@ def test_items_too_large_for_a_part_are_read_fewer_at_once(snapshots: Wired, dev
     assert snapshots.rows == [ROWS, ROWS // 2, ROWS // 4, ROWS // 4]
 
 
+def test_an_item_that_is_too_large_for_a_part_is_one(snapshots: Wired, devices: Devices) -> None:
+    large = "x" * MAX_PART_BYTES
+    snapshots.begin(devices.connection("a", takes_pieces=True), "history_pruned")
+    for rows in (ROWS, ROWS // 2, ROWS // 4, 1):
+        snapshots.answered(page(*[large] * rows))
+    assert contents(devices, "a") == [[large]]
+    assert snapshots.rows == [ROWS, ROWS // 2, ROWS // 4, 1]
+
+
 def test_a_list_in_pieces_that_cannot_be_gone_on_with_begins_again(snapshots: Wired, devices: Devices) -> None:
     a = devices.connection("a", takes_pieces=True)
     snapshots.begin(a, "history_pruned", bookmark(1))
