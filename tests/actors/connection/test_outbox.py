@@ -132,6 +132,18 @@ def test_between_the_fragments_of_a_message_nothing_is_written(outbox: Outbox, s
     assert (socket.writes, outbox.is_message_open) == ([*CHUNKS, b"answer"], False)
 
 
+def test_nor_is_anything_between_the_fragments_of_the_last_part_but_behind_it_at_once(
+    outbox: Outbox, socket: RecordingSocket
+) -> None:
+    socket.becomes_congested = True
+    outbox.send_part(part(*CHUNKS[:2], ends_message=True))
+    outbox.flush()
+    outbox.frames.append(b"answer")
+    socket.congested = socket.becomes_congested = False
+    outbox.flush()
+    assert socket.writes == [*CHUNKS[:2], b"answer"]
+
+
 def test_a_part_lives_until_it_is_written(outbox: Outbox, socket: RecordingSocket) -> None:
     socket.congested = True
     sent = part(b"a", b"b", ends_message=True)
