@@ -116,7 +116,7 @@ async def test_an_unreachable_bus_is_tried_again_until_it_answers(
     assert caplog.text.count("nobody listens") == 3
 
 
-async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
+async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands_and_of_which_epoch_that_is(
     started: Started, others: Others, handled: Handled
 ) -> None:
     bus = FlakyBus()
@@ -128,9 +128,10 @@ async def test_after_a_gap_every_active_user_is_told_where_the_journal_stands(
     assert isinstance(load, LoadHeads)
     assert load.lines == ("ann", "bob")
     clock = HLCTimestamp(1, 0, "n")
-    load.reply_to(HeadsLoaded((Head(line="ann", revision=7, clock=clock), Head(line="bob", revision=0, clock=clock))))
+    ann = Head(line="ann", revision=7, clock=clock, epoch="e")
+    load.reply_to(HeadsLoaded((ann, Head(line="bob", revision=0, clock=clock))))
     await handled(ref)
-    assert others.handled == [("ann", HeadMoved(7, "journal")), ("bob", HeadMoved(0, "journal"))]
+    assert others.handled == [("ann", HeadMoved(7, "journal", epoch="e")), ("bob", HeadMoved(0, "journal"))]
 
 
 async def test_users_subscribed_to_from_now_on_are_compared_and_nobody_else(
