@@ -3,7 +3,7 @@
 // src/bound.ts
 function bindMembers(object, prototype) {
   const bound = /* @__PURE__ */ new Set(["constructor"]);
-  for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  for (let level = prototype; Object.getPrototypeOf(level) !== null; level = Object.getPrototypeOf(level)) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;
       bound.add(name);

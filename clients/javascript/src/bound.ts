@@ -4,7 +4,8 @@
  */
 export function bindMembers(object: object, prototype: object): void {
   const bound = new Set(["constructor"]);
-  for (let level = prototype; level !== Object.prototype; level = Object.getPrototypeOf(level)) {
+  // Up to an `Object.prototype`, which may be of another realm: in Jest so is that of `EventTarget`.
+  for (let level = prototype; Object.getPrototypeOf(level) !== null; level = Object.getPrototypeOf(level)) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;
       bound.add(name);

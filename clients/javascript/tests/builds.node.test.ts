@@ -112,6 +112,22 @@ test("the legacy script works in an engine that has little more than WebSockets"
   }
 });
 
+test("the client works where EventTarget is of another realm, as in Jest", async () => {
+  const daemon = new Daemon();
+  await daemon.start();
+  let client: syncd.SyncClient | undefined;
+  try {
+    client = await deviceInOldEngine(daemon, "phone", { EventTarget, Event });
+    await client.signIn("ann");
+    client.add(content(1));
+    await until(client, () => client?.queueLength === 0);
+    assert.deepEqual(contents(client), [content(1)]);
+  } finally {
+    await client?.close();
+    await daemon.remove();
+  }
+});
+
 /** As that of React Native before 0.78: made of any text, and it reads nothing in it. */
 class UnreadUrl {
   readonly href: string;
