@@ -183,6 +183,10 @@ class Wire(asyncio.Transport):
         """Hand the connection to ``protocol``."""
         self.protocol = cast("asyncio.Protocol", protocol)
 
+    def get_protocol(self) -> asyncio.Protocol:
+        """Return whose the connection is."""
+        return self.protocol
+
     def close(self) -> None:
         """End."""
         self.is_over = True

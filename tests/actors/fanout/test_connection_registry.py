@@ -186,11 +186,11 @@ async def test_what_waits_for_one_device_goes_on_to_wait_though_another_reads_ag
 ) -> None:
     tv, phone, tablet = (devices.connection(name) for name in ("tv", "phone", "tablet"))
     for connection in (tv, phone, tablet):
-        registry.tell(Register(connection))
+        registry.tell(RegisterConnection(connection))
         registry.tell(SlowConsumer(connection, frames=1, size_bytes=80))
     registry.tell(sending("ann", UPDATES[:1]))
     registry.tell(ConsumerResumed(tv))
-    registry.tell(Unregister("tablet"))
+    registry.tell(UnregisterConnection("tablet"))
     await registry.ask(sending("ann", UPDATES[1:]), block=False)
     assert devices.told["phone"] == []
     await registry.ask(ConsumerResumed(phone), block=False)
@@ -228,7 +228,7 @@ async def test_devices_of_several_users_are_evicted_no_faster_than_those_of_one(
     for user_id in ("ann", "bob"):
         for number in range(EVICTIONS_PER_TICK + 1):
             slow = devices.connection(f"{user_id}'s {number}", user_id)
-            registry.on_receive(Register(slow))
+            registry.on_receive(RegisterConnection(slow))
             registry.on_receive(SlowConsumer(slow, frames=MAX_WAITING_FRAMES, size_bytes=0))
         registry.on_receive(sending(user_id, UPDATES[:1]))
     evicted = [name for name, told in devices.told.items() if told]
@@ -364,7 +364,7 @@ async def test_a_command_of_the_channel_goes_to_the_device_it_names_or_to_all_of
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     for device_id in ("tv", "phone"):
-        registry.tell(Register(devices.connection(device_id, device_id=device_id)))
+        registry.tell(RegisterConnection(devices.connection(device_id, device_id=device_id)))
     for target in (None, "phone"):
         await registry.ask(sending("ann", (DeviceCommand("pause", target),)), block=False)
     told = {name: sum(isinstance(message, Deliver) for message in devices.told[name]) for name in ("tv", "phone")}
@@ -436,7 +436,7 @@ async def test_what_is_for_all_devices_waits_for_one_whatever_it_follows(
     registry: ActorRef[ConnectionRegistry], devices: Devices
 ) -> None:
     player = structs.replace(devices.connection("player"), collections=frozenset({"progress"}))
-    registry.tell(Register(player))
+    registry.tell(RegisterConnection(player))
     registry.tell(SlowConsumer(player, frames=1, size_bytes=80))
     await registry.ask(BroadcastToAll(DeviceCommand("pause")), block=False)
     await registry.ask(ConsumerResumed(player), block=False)
