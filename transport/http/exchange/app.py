@@ -146,12 +146,12 @@ class HttpApp:
             if preflight := self._cors.preflight(request.headers, methods):
                 return preflight
         endpoint = self._endpoints.get((method, path))
-        return await endpoint(request) if endpoint else self._without_endpoint(method, path)
+        return await endpoint(request) if endpoint else self._without_endpoint(method, path, scope["path"])
 
-    def _without_endpoint(self, method: str, path: str) -> Response:
+    def _without_endpoint(self, method: str, path: str, asked: str) -> Response:
         if path not in self._allow:
-            raise Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {path}.")
+            raise Problem(HTTPStatus.NOT_FOUND, f"There is nothing at {asked}.")
         allow = {"Allow": self._allow[path]}
         if method != "OPTIONS":
-            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible at {path}.", allow)
+            raise Problem(HTTPStatus.METHOD_NOT_ALLOWED, f"{method} is not possible at {asked}.", allow)
         return Response(status_code=HTTPStatus.NO_CONTENT, headers=allow)
