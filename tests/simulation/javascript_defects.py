@@ -26,8 +26,8 @@ def notice_no_silence(patch: pytest.MonkeyPatch) -> None:
 
 def save_no_writes(patch: pytest.MonkeyPatch) -> None:
     javascript = """
-        const { takeChanges } = Collections.prototype;
-        Collections.prototype.takeChanges = function () {
+        const { takeChanges } = UserCollections.prototype;
+        UserCollections.prototype.takeChanges = function () {
             const { changes, hasUpdated } = takeChanges.call(this);
             return { changes: changes.filter((change) => !("queue" in change)), hasUpdated };
         };
@@ -47,8 +47,8 @@ def add_a_list_to_the_one_before(patch: pytest.MonkeyPatch) -> None:
 
 def ask_for_lists_from_where_the_watchlist_is(patch: pytest.MonkeyPatch) -> None:
     javascript = """
-        const { head } = Collections.prototype;
-        Collections.prototype.head = function (prefix) {
+        const { head } = UserCollections.prototype;
+        UserCollections.prototype.head = function (prefix) {
             return { ...head.call(this, prefix), revision: head.call(this, WATCHLIST).revision };
         };
     """
