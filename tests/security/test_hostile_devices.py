@@ -235,7 +235,7 @@ async def test_half_a_handshake_left_open_disturbs_nobody(daemon: DaemonProcess)
     [
         ("{not json", "malformed", "JSON"),
         ("[]", "malformed", ""),
-        ("{}", "invalid_field", "type"),
+        ("{}", "unknown_type", "type"),
         ('{"type":"nonsense"}', "unknown_type", "nonsense"),
         ('{"type":"watchlist_update","operation":"add","content_id":"123","id":7}', "invalid_field", "content_id"),
         ('{"type":"watchlist_update","operation":"zap","content_id":"123","id":7}', "invalid_field", "operation"),
