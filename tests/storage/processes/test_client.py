@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import socket
 import sqlite3
@@ -19,6 +20,7 @@ from actors.messages.store import (
     FindHeads,
 )
 from storage.journal.journal_store import open_store
+from storage.processes.client import MIN_BACKOFF_S
 from storage.rules.bounds import Bounds
 from tests.processes import frozen, frozen_postgresql, is_running, store_process, wait_until_gone
 from tests.storage.store_processes import DEADLINE_S, Writes, now, running
@@ -164,6 +166,44 @@ async def test_one_that_dies_again_and_again_is_started_ever_more_slowly(tmp_pat
                 while store.restarts["writer"] == restarts:
                     await asyncio.sleep(0.01)
         assert time.monotonic() - began_s >= 0.1 + 0.2 + 0.4
+
+
+async def test_one_that_has_answered_since_is_started_again_at_once(sqlite_url: str, author: Writes) -> None:
+    async with running(sqlite_url) as store:
+        for name in ("alien", "brazil", "casablanca"):
+            os.kill(store.client.pids()["writer"], signal.SIGKILL)
+            with pytest.raises(StoreUnavailable, match="has ended"):
+                await store.commit(author.add(name))
+            await store.commit(author.add(name))
+
+
+async def test_one_that_cannot_be_started_again_is_tried_until_it_can(sqlite_url: str, author: Writes) -> None:
+    async with running(sqlite_url) as store:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
+        try:
+            os.kill(store.client.pids()["writer"], signal.SIGKILL)
+            with pytest.raises(StoreUnavailable, match="has ended"):
+                await store.commit(author.add("alien"))
+            async with asyncio.timeout(TIMEOUT_S):
+                while store.restarts["writer"] < 3:
+                    with pytest.raises(StoreUnavailable, match=r"the writer cannot be started: .*open files"):
+                        await store.commit(author.add("alien"))
+                    await asyncio.sleep(0.01)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        await store.in_the_end(lambda: store.commit(author.add("alien")))
+
+
+async def test_none_is_started_again_after_the_end(sqlite_url: str, author: Writes) -> None:
+    async with running(sqlite_url) as store:
+        for _ in range(2):  # after the second time it is not started at once
+            os.kill(store.client.pids()["writer"], signal.SIGKILL)
+            with pytest.raises(StoreUnavailable, match="has ended"):
+                await store.commit(author.add("alien"))
+        assert "writer" not in store.client.pids()
+    await asyncio.sleep(2 * MIN_BACKOFF_S)
+    assert not store.client.pids()
 
 
 async def test_a_daemon_that_was_paused_does_not_blame_its_processes(sqlite_url: str, author: Writes) -> None:
