@@ -11,7 +11,7 @@ import pytest
 from actors.errors import StoreUnavailable
 from actors.messages.collections import collection_of_list, line_of
 from storage.databases.database import Database
-from storage.databases.high_water_mark import MAX_PAST
+from storage.databases.high_water_mark import MAX_PAST, HighWaterMark
 from storage.journal.journal_store import SqlJournalStore
 from storage.schema.version import renew_epoch
 from tests.other_program import back_up, overwrite, restore
@@ -252,3 +252,15 @@ def test_a_backup_from_before_a_list_is_refused_and_a_list_that_was_deleted_is_n
     restore(backup, file)
     with pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
         journal.commit([kids.add("dracula")])
+
+
+def test_a_backup_from_before_there_were_lists_is_refused_where_the_latest_commit_was_in_one(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as old:
+        old.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+        old.execute("CREATE TABLE heads (user_id TEXT, revision BIGINT)")
+        old.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
+        with closing(HighWaterMark(file)) as mark:
+            mark.check(old)
+            mark.raise_to(line_of("ann", collection_of_list("films")), 3)
+        with closing(HighWaterMark(file)) as mark, pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
+            mark.check(old)
