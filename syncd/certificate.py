@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 LOOK_S: Final = 2.0
 """Between two looks at the files."""
 
+_MISMATCHED: Final = ("KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED")
+"""OpenSSL's reasons for a key of another certificate: of the same type, and of another."""
+
 
 class Certificate:
     """A certificate and its key. Connections that are open keep the one that they began with.
@@ -117,7 +120,7 @@ def _load(certificate_file: Path, key_file: Path) -> tuple[ssl.SSLContext, float
         ends_s = x509.load_pem_x509_certificate(text).not_valid_after_utc.timestamp()
         context.load_cert_chain(certificate_file, key_file, _refuse_to_ask)
     except (ssl.SSLError, ValueError) as error:
-        mismatched = isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH"
+        mismatched = isinstance(error, ssl.SSLError) and error.reason in _MISMATCHED
         what = "the key is of another certificate" if mismatched else "they hold no certificate with its key, in PEM"
         names = " and ".join(dict.fromkeys(map(os.fspath, (certificate_file, key_file))))
         raise SettingsError(f"--tls-certificate-file, --tls-key-file: {names}: {what}") from None

@@ -10,6 +10,8 @@ from itertools import groupby
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from actors.metrics import ListenerMetrics
 from syncd.certificate import Certificate, served_certificate, watching_certificate
@@ -21,6 +23,7 @@ from tests.timeouts import TIMEOUT_S
 LOOK_S = 0.01
 NOT_USED = "the new certificate is not used, the old one stays"
 READ_AGAIN = "the certificate was read again"
+ED25519_KEY = Ed25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 class Files:
@@ -169,6 +172,8 @@ def test_what_cannot_be_used_is_refused_by_its_settings(files: Files, tmp_path: 
     write_certificate(tmp_path / "other.crt", tmp_path / "other.key")
     good_key = files.key.read_bytes()
     files.key.write_bytes((tmp_path / "other.key").read_bytes())
+    assert refusal().endswith(f"{files.certificate} and {files.key}: the key is of another certificate")
+    files.key.write_bytes(ED25519_KEY)
     assert refusal().endswith(f"{files.certificate} and {files.key}: the key is of another certificate")
     files.key.write_text("no key")
     assert refusal().endswith("they hold no certificate with its key, in PEM")
