@@ -118,7 +118,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Write, wait and report; return 1 if something did not arrive."""
     for setting in ("users", "devices", "rate", "seconds", "timeout"):
         if not 0 < getattr(arguments, setting) < math.inf:
-            raise SettingsError(f"--{setting}: must be above 0")
+            raise SettingsError(f"--{setting}: must be above 0, and finite")
     try:
         address_of(arguments.url)
     except ValueError as error:

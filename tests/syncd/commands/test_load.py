@@ -51,11 +51,12 @@ URL_MISTAKE = (
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--users", "0"), "--users: must be above 0"),
-        (("--devices", "-1"), "--devices: must be above 0"),
-        (("--rate", "nan"), "--rate: must be above 0"),
-        (("--seconds", "inf"), "--seconds: must be above 0"),
-        (("--timeout", "0"), "--timeout: must be above 0"),
+        (("--users", "0"), "--users: must be above 0, and finite"),
+        (("--devices", "-1"), "--devices: must be above 0, and finite"),
+        (("--rate", "nan"), "--rate: must be above 0, and finite"),
+        (("--rate", "inf"), "--rate: must be above 0, and finite"),
+        (("--seconds", "inf"), "--seconds: must be above 0, and finite"),
+        (("--timeout", "0"), "--timeout: must be above 0, and finite"),
         (("--url", "localhost"), URL_MISTAKE),
     ],
 )
