@@ -102,6 +102,10 @@ def test_the_image_s_health_check_tells_a_node_from_none_whatever_proxy_others_a
     assert not is_healthy(SYNCD_PORT=closed_port)
 
 
+def test_the_image_s_health_check_takes_what_is_empty_for_not_set_as_the_daemon_does(node: str) -> None:
+    assert is_healthy(SYNCD_PORT=f" {node.rpartition(':')[2]} ", SYNCD_TLS_CERTIFICATE_FILE="")
+
+
 def test_the_image_s_health_check_speaks_tls_where_it_is_served(start_daemon: StartDaemon, tmp_path: Path) -> None:
     certificate, key = tmp_path / "tls.crt", tmp_path / "tls.key"
     write_certificate(certificate, key, "sync.example.com")
