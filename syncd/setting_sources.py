@@ -174,7 +174,9 @@ def _convert(name: str, source: str, value: object) -> object:
         if bool in kinds:
             value = MEANS_ON_OR_OFF.get(value.lower(), value)
         elif any(get_origin(kind) is tuple for kind in kinds):
-            value = [part.strip() for part in value.split(",") if part.strip()]
+            value = value.split(",")
+    if isinstance(value, list):
+        value = [part for part in (each.strip() if isinstance(each, str) else each for each in value) if part != ""]
     try:
         converted = msgspec.convert(value, _TYPES[name], strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:

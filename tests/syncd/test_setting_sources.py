@@ -35,6 +35,19 @@ def test_lists_are_comma_separated() -> None:
     assert (chosen.jwt_algorithms, chosen.allowed_origins) == (("HS256", "HS512"), ("https://a",))
 
 
+def test_parts_of_a_file_s_list_are_taken_as_those_between_commas_are(tmp_path: Path) -> None:
+    file = tmp_path / "syncd.toml"
+    file.write_text(
+        'jwt_algorithms = [" HS256", "HS512 "]\ntrusted_proxies = ["10.0.0.0/8", ""]\nallowed_origins = [" "]\n'
+    )
+    chosen = load({"config": file}, {})
+    assert (chosen.jwt_algorithms, chosen.trusted_proxies) == (("HS256", "HS512"), ("10.0.0.0/8",))
+    assert chosen.allowed_origins == Settings().allowed_origins
+    file.write_text("trusted_proxies = [10]\n")
+    with pytest.raises(SettingsError, match=r"trusted_proxies in .*: Expected `str`, got `int`"):
+        load({"config": file}, {})
+
+
 @pytest.mark.parametrize(
     ("flags", "environment", "said"),
     [
