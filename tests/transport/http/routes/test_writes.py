@@ -51,8 +51,8 @@ async def post(
         (VALID | {"observed": -1}, "$.observed"),
         (VALID | {"observed": 1 << 63}, "$.observed"),
         (VALID | {"observed": "now"}, "$.observed"),
-        (VALID | {"operation_id": ""}, "$.operation_id"),
-        (VALID | {"tag": "x" * 129}, "$.tag"),
+        (VALID | {"operation_id": ""}, "operation_id: must be "),
+        (VALID | {"tag": "x" * 129}, "tag: must be "),
         (VALID | {"timestamp": {"physical": -1, "logical": 0, "node": "n"}}, "$.timestamp.physical"),
         (VALID | {"timestamp": {"physical": 1, "logical": 65536, "node": "n"}}, "$.timestamp.logical"),
         (VALID | {"timestamp": {"physical": 4_000_000_000_000, "logical": 0, "node": "n"}}, "timestamp"),
@@ -90,7 +90,7 @@ async def test_control_characters_in_names_are_refused_by_name(
 ) -> None:
     async with api.post(WATCHLIST + way, json=VALID | {field: name}, headers=bearer(user)) as response:
         assert response.status == 400
-        assert f"$.{field}" in (await response.json(content_type=None))["detail"]
+        assert f"{field}: must be " in (await response.json(content_type=None))["detail"]
 
 
 @integration
