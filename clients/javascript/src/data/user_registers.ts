@@ -53,11 +53,14 @@ export class Registers {
   }
 
   /**
-   * Leave out of the queue what this part would not have put there, had it been here: updates of progress of which a later one
-   * has all, and what is known of a device.
+   * Have the queue as this part would have filled it, had it been here: words as it checks them, without updates of progress
+   * of which a later one has all, and without what is known of a device.
    */
   tidy(): void {
-    const { state } = this.#collections;
+    const { state, queue } = this.#collections;
+    for (const write of Array.from(state.queue.values()))
+      if (write.operation === "update" && queue.isUnsent(write))
+        this.#collections.restate({ ...write, ...sayable("update", write.content_id, write) });
     for (const number of Array.from(state.queue.keys())) {
       const write = state.queue.get(number);
       if (write?.operation !== "update") continue;

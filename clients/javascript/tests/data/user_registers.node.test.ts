@@ -146,6 +146,20 @@ test("what another tab held is written as of when it was reported", async (conte
   assert.ok((stamps.at(-1)?.physical ?? Number.POSITIVE_INFINITY) < Date.now() - 3_500_000);
 });
 
+test("what was said before its part came says what it would have said behind it", async () => {
+  const stored = UserState.empty("r");
+  const core = new Core({ nowMs: () => 2, random: () => 0, newReplica: () => "r" });
+  core.signIn("alice", stored);
+  core.enqueue("update", KEY, { data: { position_seconds: 1, duration_seconds: 100 } });
+  core.enqueue("update", KEY, { data: { position_seconds: 2, duration_seconds: null, watched: null } });
+  core.useRegisters(await loadRegisters());
+  const said = { position_seconds: 2, duration_seconds: 100, state: "playing" };
+  assert.deepEqual(
+    Array.from(stored.queue.values(), ({ data }) => data),
+    [said],
+  );
+});
+
 test("what was said before its part came is left out where it says nothing more", async () => {
   const [B, tv, phone] = [prefixOf(PROGRESS) + content(2), `${prefixOf(DEVICES)}tv`, `${prefixOf(DEVICES)}phone`];
   const known = { timestamp: { physical: 1, logical: 0, node: "n" }, rank: 1, device_id: null };
