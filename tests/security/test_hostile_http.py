@@ -121,7 +121,7 @@ async def test_a_request_of_ambiguous_length_is_refused(daemon: DaemonProcess, s
     assert received.count(b"HTTP/1.1 ") == 1
 
 
-@pytest.mark.parametrize("target", [b"http://[/ws", b"//[::/ws", b"http://[x/ws"])
+@pytest.mark.parametrize("target", [b"http://[/ws", b"http://[::/ws", b"http://[x/ws"])
 async def test_an_address_that_is_none_opens_no_websocket(daemon: DaemonProcess, target: bytes) -> None:
     upgrade = UPGRADE.replace(b"/ws", target) + b"Authorization: Bearer %b\r\n\r\n" % token().encode()
     assert (await answers(daemon, upgrade)).startswith(b"HTTP/1.1 400 ")

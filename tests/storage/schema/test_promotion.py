@@ -1,7 +1,10 @@
 """A database on another timeline than its epoch is of; ``tests/scenarios/test_failover.py`` promotes real standbys."""
 
 import logging
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 import psycopg
 import pytest
@@ -11,10 +14,12 @@ from storage.databases.database import Database
 from storage.inspection.rehearsal import prove_writable
 from storage.schema.promotion import Asked, Promoted, renew_if_promoted
 from storage.schema.version import migrate
+from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
 from tests.storage.author import Author
 from tests.storage.conftest import OpenJournal
 from tests.storage.reading import changes, expired
+from tests.timeouts import TIMEOUT_S
 
 pytestmark = pytest.mark.integration
 
@@ -126,17 +131,45 @@ def test_sqlite_has_an_epoch_and_no_timeline(open_journal: OpenJournal, author: 
     assert journal.epoch == changes(journal, 0).epoch
 
 
+@pytest.fixture
+def without_standby(postgresql: LocalPostgreSQL) -> Iterator[None]:
+    """The server waits for a standby with each commit, and has none."""
+    reload = "SELECT pg_reload_conf()"
+    execute(postgresql.url, "ALTER SYSTEM SET synchronous_standby_names = 'nobody'", reload)
+    yield
+    execute(postgresql.url, "ALTER SYSTEM RESET synchronous_standby_names", reload)
+
+
+PROBE = "INSERT INTO meta (key, value) VALUES ('probe', '1') ON CONFLICT (key) DO UPDATE SET value = excluded.value"
+
+
+def write_until_refused(database: Database) -> None:
+    """The server takes its new configuration up in its own time."""
+    ends_s = time.monotonic() + TIMEOUT_S
+    while time.monotonic() < ends_s:
+        with database.transaction(writing=True) as transaction:
+            transaction.connection.execute(PROBE)
+
+
 @pytest.mark.parametrize("level", ["notice", "error"])
-def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(postgresql_url: str, level: str) -> None:
-    """The server calls it committed, and warns, however quiet the role is: somebody has cancelled its waiting."""
+def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(
+    postgresql_url: str, level: str, request: pytest.FixtureRequest
+) -> None:
+    """The server calls it committed, and warns, however quiet the role is: something has cancelled its waiting."""
     migrate(postgresql_url)
-    database = Database(f"{postgresql_url}%20-cclient_min_messages%3D{level}")
-    warn = "DO $$BEGIN RAISE WARNING 'canceling wait for synchronous replication due to user request'; END$$"
-    with (
-        pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"),
-        database.transaction(writing=True) as transaction,
-    ):
-        transaction.connection.execute(warn)
-    with database.transaction(writing=True) as transaction:
-        transaction.connection.execute("DO $$BEGIN RAISE INFO 'all is well'; END$$")
-    database.close()
+    url = f"{postgresql_url}%20-cclient_min_messages%3D{level}"
+    with closing(Database(url)) as database:
+        with database.transaction(writing=True) as transaction:
+            transaction.connection.execute("DO $$BEGIN RAISE INFO 'all is well'; END$$")
+            transaction.connection.execute("DO $$BEGIN RAISE WARNING 'a trigger says so'; END$$")
+        request.getfixturevalue("without_standby")
+        with ThreadPoolExecutor(1) as writer:
+            written = writer.submit(write_until_refused, database)
+            while not written.done():
+                execute(
+                    postgresql_url, "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+                )
+        with pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"):
+            written.result()
+    with closing(psycopg.connect(postgresql_url)) as connection:
+        assert connection.execute("SELECT value FROM meta WHERE key = 'probe'").fetchall() == [("1",)]
