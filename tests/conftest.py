@@ -45,7 +45,7 @@ if _is_memory_with_room(Path("/dev/shm")):
 ON_A_BUSY_MACHINE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", ON_A_BUSY_MACHINE, max_examples=100)
 settings.register_profile("unit", ON_A_BUSY_MACHINE, max_examples=5)  # a quick look; `make test` looks longer
-settings.register_profile("cover", ON_A_BUSY_MACHINE, max_examples=30)  # measured, each takes twice as long
+settings.register_profile("cover", ON_A_BUSY_MACHINE, max_examples=30)  # CI's
 settings.register_profile("ci", ON_A_BUSY_MACHINE, max_examples=1_000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
 
