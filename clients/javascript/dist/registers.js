@@ -429,9 +429,9 @@ var Registers = class {
    * of which a later one has all, and without what is known of a device.
    */
   tidy() {
-    const { state, queue } = this.#collections;
-    for (const write of Array.from(state.queue.values()))
-      if (write.operation === "update" && queue.isUnsent(write))
+    const { state } = this.#collections;
+    for (const write of state.queue.values())
+      if (write.operation === "update")
         this.#collections.restate({ ...write, ...sayable("update", write.content_id, write) });
     for (const number of Array.from(state.queue.keys())) {
       const write = state.queue.get(number);
