@@ -264,6 +264,14 @@ async def test_what_could_not_be_written_is_written_later_unless_it_is_not_so_an
     assert wired.metrics.written == 0
 
 
+async def test_who_came_and_stayed_is_written_again_where_that_failed(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(DeviceCame("ann", "tv"))
+    assert (await wired.written()).came == (TV,)
+    await wired.end(WriteFailed("away"))
+    assert (await wired.written()).came == (TV,)
+
+
 async def test_the_lease_is_renewed_while_somebody_is_there(wire: Wire) -> None:
     wired = await wire(lease_s=0.0)
     await wired.tell(DeviceCame("ann", "tv"))
