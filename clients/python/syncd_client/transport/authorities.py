@@ -27,11 +27,14 @@ def authorities() -> ssl.SSLContext:
     for each other until all of them give up.
 
     Raises:
-        OSError, ValueError: something is wrong with the system's settings, such as ``SSLKEYLOGFILE``.
+        OSError: something is wrong with the system's settings, such as ``SSLKEYLOGFILE``.
     """
     now_s = time.monotonic()
     if _kept.context is None or now_s >= _kept.end_s:
-        context = ssl.create_default_context()
+        try:
+            context = ssl.create_default_context()
+        except ValueError as error:
+            raise OSError(str(error)) from error
         context.set_alpn_protocols(["http/1.1"])  # as httpx does to the one that it is given: all say the same
         _kept.context, _kept.end_s = context, now_s + KEPT_S
     return _kept.context

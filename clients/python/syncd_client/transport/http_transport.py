@@ -56,11 +56,16 @@ class HttpTransport:
     async def carry(self) -> None:
         """Read what is opened, and write beside it, until the connection has ended."""
         try:
+            trusted = authorities()
+        except OSError as error:
+            self._line.put_last(partial(Core.open_failed, reason=str(error) or type(error).__name__))
+            return
+        try:
             http = httpx.AsyncClient(
                 headers=self._headers,
                 timeout=None,  # noqa: S113 - the core has timers of its own
                 follow_redirects=False,  # it would carry the token to another place
-                verify=authorities(),  # the system's authorities, as for the WebSocket
+                verify=trusted,  # the system's authorities, as for the WebSocket
                 proxy=proxy_for_requests(self._address),
                 trust_env=False,
             )

@@ -64,7 +64,7 @@ async def can_be_had(url: str, bearer: str) -> bool:
                 await (await socket.ping())
             finally:
                 await socket.close()
-    except (OSError, TimeoutError, WebSocketException):
+    except (OSError, TimeoutError, WebSocketException, RuntimeError):  # the last of an interpreter that ends
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from syncd_client import Client, State
 from syncd_client.core.core import Core
 from syncd_client.core.outputs import Transport
 from syncd_client.core.token import Token
+from syncd_client.transport import authorities
 from syncd_client.transport.link import Link
 from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.http11 import Request, Response
@@ -153,3 +155,42 @@ async def test_whatever_a_connection_dies_of_the_core_is_told_at_once(transport:
     link.drop()
     await link.wait_closed()
     assert logged == ["the connection failed"]
+
+
+@pytest.mark.parametrize("transport", [Transport.WEBSOCKET, Transport.STREAM])
+@pytest.mark.parametrize("failure", [PermissionError(13, "Permission denied", "/keys"), ValueError("no certificate")])
+async def test_whatever_is_wrong_with_the_systems_authorities_is_told_and_not_logged(
+    transport: Transport, failure: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> ssl.SSLContext:
+        raise failure
+
+    monkeypatch.setattr(authorities, "_kept", authorities._Kept())
+    monkeypatch.setattr(ssl, "create_default_context", fail)
+    logged: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: logged.append(context["message"]))
+    reported: asyncio.Queue[Any] = asyncio.Queue()
+    link = Link("wss://localhost:9", reported.put_nowait)
+    link.open(transport, "/ws", "a-token")
+    assert await told(reported) == (Core.open_failed, {"reason": str(failure)})
+    await link.wait_closed()
+    assert logged == []
+
+
+async def test_a_probe_that_cannot_be_made_leaves_the_connection_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> ssl.SSLContext:
+        raise PermissionError
+
+    threads = ThreadPoolExecutor()
+    threads.shutdown()
+    asyncio.get_running_loop().set_default_executor(threads)
+    monkeypatch.setattr(authorities, "_kept", authorities._Kept())
+    reported: asyncio.Queue[Any] = asyncio.Queue()
+    link = Link("ws://localhost:9", reported.put_nowait)
+    link.probe("/ws", "a-token")
+    assert await told(reported) == (Core.probed, {"is_there": False})
+    monkeypatch.setattr(ssl, "create_default_context", fail)
+    link = Link("wss://localhost:9", reported.put_nowait)
+    link.probe("/ws", "a-token")
+    assert await told(reported) == (Core.probed, {"is_there": False})
+    assert not link.is_closed
