@@ -3,12 +3,10 @@
 The names are those of ``syncd_client.Client``, which runs on a thread of its own here; every thread may call.
 """
 
-import asyncio
 import atexit
-import inspect
 import os
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Any, Final, Self, TypeVar
 from uuid import UUID
@@ -26,6 +24,7 @@ from syncd_client.loop_thread import LoopThread
 from syncd_client.stores.store import Store
 from syncd_client.sync_list import ListCalls, Operation, UserList, as_coroutine, check_thread
 from syncd_client.sync_registers import UserCatalogue, UserDevices, UserProgress
+from syncd_client.token_threads import on_a_thread
 from syncd_client.transport.catalogue import NamedList
 
 __all__ = ["Client", "EventQueue", "Operation", "UserCatalogue", "UserDevices", "UserList", "UserProgress"]
@@ -177,13 +176,13 @@ class Client(ListCalls):
         check_user_id(user_id)
         asking(get_token)  # raises for what is no function
         if self._last_thread.is_current:  # who closes the client meanwhile holds the lock, and waits for this thread
-            self._client.sign_in(user_id, _on_a_thread(get_token))
+            self._client.sign_in(user_id, on_a_thread(get_token))
             return
         if self._thread is None or not self._thread.is_of_parent:  # else a thread that is not here may hold it
             with self._life:
                 if self._thread is None:
                     self._open_again()
-        self._call("sign_in", lambda: self._client.sign_in(user_id, _on_a_thread(get_token)))
+        self._call("sign_in", lambda: self._client.sign_in(user_id, on_a_thread(get_token)))
 
     def sign_out(self, *, erase: bool) -> None:
         """Close the user's list; ``erase``: nothing of it stays on the device, unsent changes included."""
@@ -278,43 +277,6 @@ class Client(ListCalls):
     def _put(self, event: Event) -> None:
         for queue in list(self._queues):
             queue.put(event)
-
-
-def _on_a_thread(get_token: GetToken) -> GetToken:
-    """Return a callback that asks ``get_token`` on another thread, unless it is a coroutine function."""
-    if inspect.iscoroutinefunction(get_token):
-        return get_token
-
-    async def ask() -> str:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str | Awaitable[str]] = loop.create_future()
-
-        def settle(setter: Callable[[Any], None], value: object) -> None:
-            with suppress(RuntimeError):  # the client was closed meanwhile, and its loop with it
-                loop.call_soon_threadsafe(lambda: None if answer.done() else setter(value))
-
-        def run() -> None:
-            try:
-                value = get_token()
-            except BaseException as error:  # noqa: BLE001 - told to the client, whatever it is
-                settle(answer.set_exception, _as_exception(error))
-            else:
-                settle(answer.set_result, value)
-
-        threading.Thread(target=run, name="syncd-client get_token", daemon=True).start()
-        value: str | Awaitable[str] = await answer
-        return await value if inspect.isawaitable(value) else value
-
-    return ask
-
-
-def _as_exception(error: BaseException) -> Exception:
-    """Return what can be raised in a coroutine: no ``StopIteration``, nor what would end the client's thread."""
-    if isinstance(error, Exception) and not isinstance(error, StopIteration):
-        return error
-    failure = RuntimeError(f"get_token raised {type(error).__name__}")
-    failure.__cause__ = error
-    return failure
 
 
 _open_clients: set[Client] = set()

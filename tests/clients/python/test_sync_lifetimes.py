@@ -184,24 +184,6 @@ def test_handlers_of_signals_and_what_they_interrupt_get_their_answers() -> None
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
-def no_more_tokens() -> str:
-    return next(iter(()))
-
-
-def exits() -> str:
-    raise SystemExit(3)
-
-
-@pytest.mark.parametrize("get_token", [no_more_tokens, exits])
-def test_whatever_a_callback_raises_is_told_at_once(get_token: Callable[[], str]) -> None:
-    reasons: list[str] = []
-    with sync.Client(NOBODY) as client:
-        client.subscribe(lambda event: reasons.append(event.reason) if isinstance(event, Disconnected) else None)
-        client.sign_in("alice", get_token)
-        client.wait_until(lambda: bool(reasons), TIMEOUT_S)
-        assert reasons[0] == "no token: RuntimeError"
-
-
 def exits_as_a_condition() -> bool:
     raise SystemExit(3)
 
