@@ -45,6 +45,7 @@ _decoder: Final = msgspec.json.Decoder(
 )
 _id_decoder: Final = msgspec.json.Decoder(_Identified)
 
+_MARK: Final = "\N{ZERO WIDTH NO-BREAK SPACE}"
 _AT: Final = re.compile(r" - at `\$\.(\w+)")
 _MISSING_OR_NAMED: Final = re.compile(r"missing required field `(\w+)`|^(\w+): ")
 
@@ -55,7 +56,10 @@ def encode(message: SyncMessage | DeviceReply) -> bytes:
 
 
 def decode(text: str, content_ids: ContentIds = UUIDS) -> DeviceMessage | Authenticate:
-    """Return what a device's text message says; one that says nothing valid becomes ``Malformed``, never an error."""
+    """Return what a device's text message says; one that says nothing valid becomes ``Malformed``, never an error.
+
+    A byte order mark before it is ignored.
+    """
     try:
         message: DeviceMessage | Authenticate = decode_spelled(_decoder, text, content_ids)
     except FieldRefused as refused:
@@ -63,6 +67,8 @@ def decode(text: str, content_ids: ContentIds = UUIDS) -> DeviceMessage | Authen
     except msgspec.ValidationError as error:
         return _invalid(text, str(error))
     except (msgspec.DecodeError, RecursionError) as error:
+        if text.startswith(_MARK) and not text.startswith(_MARK, 1):
+            return decode(text.removeprefix(_MARK), content_ids)  # RFC 8259 section 8.1 allows it
         return Malformed("malformed", f"The message is not JSON: {error}.")
     return message
 

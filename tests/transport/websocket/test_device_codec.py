@@ -223,6 +223,23 @@ def test_of_what_is_no_content_id_the_device_is_told_what_to_do() -> None:
     assert refused.message.startswith("content_id: must be a UUID; of an id of another kind make a UUIDv5")
 
 
+MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"
+
+
+def test_a_byte_order_mark_before_a_message_is_ignored() -> None:
+    assert decode(MARK + '{"type":"ping"}') == Ping()
+    refused = decode(MARK + '{"type":"watchlist_update","operation":"add","content_id":"tt1","id":1}')
+    assert isinstance(refused, Malformed)
+    assert (refused.code, refused.id) == ("invalid_field", 1)
+
+
+@pytest.mark.parametrize("text", [MARK * 1_000 + '{"type":"ping"}', MARK, " " + MARK + '{"type":"ping"}'])
+def test_it_is_one_and_nowhere_else(text: str) -> None:
+    refused = decode(text)
+    assert isinstance(refused, Malformed)
+    assert refused.code == "malformed"
+
+
 @pytest.mark.parametrize(
     ("field", "message"),
     [

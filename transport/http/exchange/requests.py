@@ -1,7 +1,7 @@
 """What HTTP clients send: tokens, bodies, their limits, their errors."""
 
 import re
-from codecs import BOM_UTF8
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Annotated, ClassVar, Final, TypeVar
@@ -221,7 +221,13 @@ def decode(read: Callable[[bytes], T], body: bytes) -> T:
             return decode(read, body.removeprefix(BOM_UTF8))  # RFC 8259 section 8.1 allows it
         if isinstance(error, msgspec.DecodeError) and (refusal := refused_by_rule(error)) is not None:
             raise Problem(HTTPStatus.BAD_REQUEST, f"{refusal}.") from None
-        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {error}.") from None
+        reason = "JSON is UTF-8 here, and this is UTF-16 or UTF-32" if _is_wide(body) else str(error)
+        raise Problem(HTTPStatus.BAD_REQUEST, f"The body is not as documented: {reason}.") from None
+
+
+def _is_wide(body: bytes) -> bool:
+    """Return whether a character has two or four bytes, as in what PowerShell 5 writes to a file."""
+    return body.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) or b"\0" in body[:2]
 
 
 def _token(head: RequestHead) -> str:

@@ -253,6 +253,14 @@ def test_one_is_and_nowhere_else(body: bytes) -> None:
     assert refused.value.status == 400
 
 
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"])
+def test_a_body_of_another_encoding_is_told_of_it(encoding: str) -> None:
+    with pytest.raises(Problem) as refused:
+        decode(msgspec.json.decode, "[1, 2]".encode(encoding))
+    assert refused.value.status == 400
+    assert refused.value.detail == ("The body is not as documented: JSON is UTF-8 here, and this is UTF-16 or UTF-32.")
+
+
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 129])
 def test_of_a_name_in_a_body_the_rule_is_told(name: str) -> None:
     with pytest.raises(Problem) as refused:
