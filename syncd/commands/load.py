@@ -16,8 +16,8 @@ from syncd_client.transport.address import address_of
 
 from syncd import console, setting_sources
 from syncd.errors import CommandError, SettingsError
-from syncd.keys.signing import name_of_secret, signing_secret
-from transport.access.minting import mint
+from syncd.keys.minting import minting
+from syncd.keys.signing import name_of_secret
 
 TOKEN_TTL_S = 24 * 3600
 CONTENTS_PER_USER = 20
@@ -124,9 +124,9 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     except ValueError as error:
         raise SettingsError(f"--{error}") from None
     found = setting_sources.resolve(vars(arguments), environment)
-    secret = signing_secret(found.settings)
+    mint = minting(found.settings)
     console.complain(f"the daemon is {arguments.url}; its tokens are signed with {name_of_secret(found)}")
-    report = asyncio.run(_load(arguments, secret))
+    report = asyncio.run(_load(arguments, mint))
     if arguments.json:
         print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}))
     else:
@@ -138,13 +138,13 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     return 1 if report.missing else 0
 
 
-async def _load(arguments: argparse.Namespace, secret: str) -> Report:
+async def _load(arguments: argparse.Namespace, mint: partial[str]) -> Report:
     run_name = f"load-{time.time_ns():x}"
     latencies_s: list[float] = []
     users: list[_User] = []
     for user_number in range(arguments.users):
         name = f"{run_name}-{user_number}"
-        devices = [_device(arguments.url, secret, name, f"device-{number}") for number in range(arguments.devices)]
+        devices = [_device(arguments.url, mint, name, f"device-{number}") for number in range(arguments.devices)]
         users.append(_User(name, devices, latencies_s))
     devices = [device for user in users for device in user.devices]
     try:
@@ -167,9 +167,9 @@ async def _load(arguments: argparse.Namespace, secret: str) -> Report:
     )
 
 
-def _device(url: str, secret: str, user_id: str, device_id: str) -> Client:
+def _device(url: str, mint: partial[str], user_id: str, device_id: str) -> Client:
     async def get_token() -> str:
-        return mint(secret, user_id, device_id, TOKEN_TTL_S)
+        return mint(user_id, device_id, TOKEN_TTL_S)
 
     client = Client(url)
     client.sign_in(user_id, get_token)

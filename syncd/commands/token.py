@@ -8,9 +8,8 @@ from uuid import uuid4
 from actors.messages.names import NAME_RULE, is_name
 from syncd import console, setting_sources
 from syncd.errors import SettingsError
-from syncd.keys.signing import name_of_secret, signing_secret
-from transport.access.minting import mint
-from transport.access.signing_keys import MIN_SECRET_BYTES
+from syncd.keys.minting import minting
+from syncd.keys.signing import name_of_secret
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,27 +25,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
-    """Print the token. Raises: SettingsError, the daemon would refuse it for a name, or there is no secret."""
+    """Print the token. Raises: SettingsError, the daemon would refuse it, or there is no secret."""
     for flag, name in (("--user", arguments.user), ("--device", arguments.device)):
         if not is_name(name):
             raise SettingsError(f"{flag}: must be {NAME_RULE}")
     found = setting_sources.resolve(vars(arguments), environment)
-    chosen = found.settings
-    algorithm = (chosen.jwt_algorithms or ("HS256",))[0]
-    secret = signing_secret(chosen)
-    if algorithm not in MIN_SECRET_BYTES:
-        raise SettingsError(f"--jwt-algorithms {algorithm}: a secret signs with {', '.join(MIN_SECRET_BYTES)} only")
     token_id = uuid4().hex
-    token = mint(
-        secret,
-        arguments.user,
-        arguments.device,
-        arguments.ttl,
-        audience=chosen.jwt_audience,
-        issuer=chosen.jwt_issuer,
-        algorithm=algorithm,
-        token_id=token_id,
-        scope=arguments.scope,
+    token = minting(found.settings)(
+        arguments.user, arguments.device, arguments.ttl, token_id=token_id, scope=arguments.scope
     )
     console.complain(f"signed with {name_of_secret(found)}")
     if arguments.json:

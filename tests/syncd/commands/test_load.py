@@ -1,6 +1,7 @@
 """``syncd load``: writes at a steady rate, and a report that leaves nothing out."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,21 @@ def test_load_reports_that_everything_arrived(daemon: DaemonProcess) -> None:
     report = json.loads(done.stdout)
     assert (report["writes"], report["expected"], report["missing"]) == (50, 100, 0)
     assert 0 < report["p50_ms"] <= report["p99_ms"]
+
+
+def test_its_tokens_are_those_that_the_settings_ask_for(tmp_path: Path) -> None:
+    settings = ("--jwt-audience", "syncd", "--jwt-issuer", "us", "--jwt-algorithms", "HS384")
+    secret = 2 * SECRET
+    daemon = DaemonProcess(tmp_path, *settings, secret=secret)
+    try:
+        done = syncd(
+            *("load", "--url", daemon.url, "--users", "1", "--devices", "1", "--rate", "50", "--seconds", "0.02"),
+            *settings,
+            SYNCD_JWT_SECRET=secret,
+        )
+    finally:
+        daemon.stop()
+    assert done.stdout.startswith("1 writes to 1 devices: 1 of 1 arrived"), done.stderr
 
 
 def test_for_people_the_report_is_one_line(daemon: DaemonProcess) -> None:

@@ -69,8 +69,14 @@ def test_an_algorithm_by_which_no_secret_signs_is_refused(
 ) -> None:
     monkeypatch.setenv("SYNCD_JWT_SECRET", SECRET)
     assert main(["token", "--user", "u", "--device", "d", "--jwt-algorithms", algorithm]) == 2
-    said = f"--jwt-algorithms {algorithm}: a secret signs with HS256, HS384, HS512 only"
+    said = f"--jwt-algorithms must be of HS256, HS384, HS512, not {algorithm}"
     assert capsys.readouterr().err == f"syncd token: {said}\n"
+
+
+def test_with_a_secret_that_is_too_short_for_the_daemon_none_is_made() -> None:
+    done = syncd("token", "--user", "u", "--device", "d", SYNCD_JWT_SECRET="short")
+    said = "syncd token: --jwt-secret must hold at least 32 bytes for HS256\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", said)
 
 
 def test_a_token_has_what_was_asked_for() -> None:
