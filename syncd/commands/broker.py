@@ -1,11 +1,11 @@
 """``syncd broker``: a local PubNub-protocol broker, for development and tests."""
 
 import argparse
-import asyncio
 from collections.abc import Mapping
 from importlib.util import find_spec
 
 from syncd.errors import CommandError
+from syncd.process import interrupts
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace, _environment: Mapping[str, str]) -> int:
     from pubnub_broker.server import run as run_broker  # noqa: PLC0415 - it is not in the wheel
 
     try:
-        asyncio.run(run_broker(arguments.host, arguments.port))
+        interrupts.run(run_broker(arguments.host, arguments.port))
     except (OSError, OverflowError, UnicodeError) as error:  # the latter two of what is no port and no host
         reason = getattr(error, "strerror", None) or error
         raise CommandError(f"--host {arguments.host} --port {arguments.port}: {reason}") from None

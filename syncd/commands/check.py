@@ -1,7 +1,6 @@
 """``syncd check``: whether the daemon would start here and work. It changes nothing."""
 
 import argparse
-import asyncio
 import json
 import logging
 import os
@@ -15,6 +14,7 @@ from syncd import setting_sources
 from syncd.checks.results import CheckResult, failed
 from syncd.checks.run import run_checks
 from syncd.errors import SettingsError
+from syncd.process import interrupts
 
 COLOURS = {"ok": "\x1b[32m", "warning": "\x1b[33m", "failed": "\x1b[31m"}
 PLAIN = "\x1b[0m"
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     """Print the results; return 1 if a check failed."""
     logging.disable()  # the report is the whole output
-    return asyncio.run(_check(arguments, environment))
+    return interrupts.run(_check(arguments, environment))
 
 
 async def _check(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:

@@ -18,6 +18,7 @@ from syncd import console, setting_sources
 from syncd.errors import CommandError, SettingsError
 from syncd.keys.minting import minting
 from syncd.keys.signing import name_of_secret
+from syncd.process import interrupts
 
 TOKEN_TTL_S = 24 * 3600
 CONTENTS_PER_USER = 20
@@ -126,7 +127,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
     found = setting_sources.resolve(vars(arguments), environment)
     mint = minting(found.settings)
     console.complain(f"the daemon is {arguments.url}; its tokens are signed with {name_of_secret(found)}")
-    report = asyncio.run(_load(arguments, mint))
+    report = interrupts.run(_load(arguments, mint))
     if arguments.json:
         print(json.dumps({name: getattr(report, name) for name in report.__struct_fields__}))
     else:

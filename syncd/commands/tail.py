@@ -1,7 +1,6 @@
 """``syncd tail``: a device in the terminal."""
 
 import argparse
-import asyncio
 import json
 import os
 import sys
@@ -27,6 +26,7 @@ from syncd_client.data.ids import check_user_id
 
 from syncd import console
 from syncd.errors import CommandError
+from syncd.process import interrupts
 
 TOKEN_VARIABLE = "SYNCD_TOKEN"  # noqa: S105 - the variable's name
 
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace, environment: Mapping[str, str]) -> int:
         check_user_id(user_id)
     except (jwt.PyJWTError, KeyError, ValueError) as error:
         raise CommandError(f"{source}: this is not a device token: {error}") from None
-    return asyncio.run(_tail(arguments, token, user_id))
+    return interrupts.run(_tail(arguments, token, user_id))
 
 
 async def _tail(arguments: argparse.Namespace, token: str, user_id: str) -> int:
