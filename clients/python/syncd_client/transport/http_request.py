@@ -9,7 +9,7 @@ from syncd_client.core.token import read_token
 from syncd_client.core.tokens import fault_in, stripped
 from syncd_client.transport.authorities import authorities
 from syncd_client.transport.link import GetToken
-from syncd_client.transport.proxy import proxy_for_requests
+from syncd_client.transport.proxy import ProxyMistakeError, proxy_for_requests
 from syncd_client.transport.requests import TIMEOUT_S, Answer, RequestFailedError
 
 TOKEN_TIMEOUT_S: Final = 20.0
@@ -29,8 +29,10 @@ async def send(url: str, user_id: str, get_token: GetToken, method: str, body: b
         proxy = proxy_for_requests(url)
         async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=authorities(), proxy=proxy, trust_env=False) as http:
             response = await http.request(method, url, content=body, headers=headers)
-    # The other ones are of a proxy's address, of the system's certificates, and of an interpreter that ends.
-    except (httpx.HTTPError, httpx.InvalidURL, ImportError, ValueError, OSError, RuntimeError) as error:
+    except ProxyMistakeError as error:
+        raise RequestFailedError(f"not answered: {error}") from None
+    # The other ones are of the system's certificates, and of an interpreter that ends.
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, RuntimeError) as error:
         reason = str(error) if isinstance(error, httpx.HTTPError) else ""
         raise RequestFailedError(f"not answered: {reason or type(error).__name__}") from error
     return Answer(response.status_code, response.headers.get("Content-Type"), response.content)

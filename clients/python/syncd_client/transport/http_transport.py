@@ -19,7 +19,7 @@ from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Input, Line, refused, retry_after_s
 from syncd_client.transport.operations_post import PATH, answers, body_of
 from syncd_client.transport.problem import read_problem
-from syncd_client.transport.proxy import proxy_for_requests
+from syncd_client.transport.proxy import ProxyMistakeError, proxy_for_requests
 from syncd_client.transport.server_sent_events import EventReader, EventTooLongError
 
 POLLED: Final = 1000
@@ -69,9 +69,9 @@ class HttpTransport:
                 proxy=proxy_for_requests(self._address),
                 trust_env=False,
             )
-        except (httpx.InvalidURL, ImportError, ValueError) as error:  # the proxy in the environment is none
-            reason = f"the system's proxy cannot be used: {type(error).__name__}"
-            self._line.put_last(partial(Core.open_failed, reason=reason))
+        except (ProxyMistakeError, httpx.InvalidURL, ValueError) as error:  # the latter two would repeat it
+            mistake = str(error) if isinstance(error, ProxyMistakeError) else type(error).__name__
+            self._line.put_last(partial(Core.open_failed, reason=f"the system's proxy cannot be used: {mistake}"))
             return
         async with http:
             reading = asyncio.current_task()

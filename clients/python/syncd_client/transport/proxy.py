@@ -1,12 +1,19 @@
 """The proxy that the system's settings name: a mistake in them is told before anything is tried with it."""
 
 import importlib.util
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from websockets.exceptions import InvalidProxy
 from websockets.proxy import get_proxy, parse_proxy
 from websockets.uri import parse_uri
+
+_NO_URL: Final = "{} must be a URL, such as http://proxy.example.com:3128"
+
+
+class ProxyMistakeError(Exception):
+    """No request can be sent by the proxy of the system's settings. What they say is not repeated."""
 
 
 def proxy_mistake(address: str) -> str | None:
@@ -19,11 +26,9 @@ def proxy_mistake(address: str) -> str | None:
         return None
     names = [f"{name}_proxy" for name, value in getproxies().items() if value.rpartition("//")[2] in setting]
     name = names[0] if names else "the system's proxy setting"
-    try:
-        proxy = parse_proxy(setting)
-    except (InvalidProxy, ValueError):
-        return f"{name} must be a URL, such as http://proxy.example.com:3128"
-    if proxy.scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
+    if (scheme := _scheme_of(setting)) is None:
+        return _NO_URL.format(name)
+    if scheme.startswith("socks") and importlib.util.find_spec("python_socks") is None:
         return f"{name} names a SOCKS proxy, which needs the package python-socks[asyncio]"
     return None
 
@@ -33,10 +38,32 @@ def proxy_for_requests(address: str) -> str | None:
 
     What ``https_proxy``, ``http_proxy`` and ``no_proxy`` say, as for the WebSocket. httpx alone would also take
     ``all_proxy``, often one that it cannot use, and fail of what it cannot read in ``no_proxy``.
+
+    Raises:
+        ProxyMistakeError: it cannot be used.
     """
     parts = urlsplit(address)
     port = parts.port or (443 if parts.scheme == "https" else 80)
     setting = getproxies().get(parts.scheme)
     if setting is None or proxy_bypass(f"{parts.hostname}:{port}"):
         return None
-    return setting if "://" in setting else f"http://{setting}"
+    setting = setting.strip()
+    setting = setting if "://" in setting else f"http://{setting}"
+    name = f"{parts.scheme}_proxy"
+    if (scheme := _scheme_of(setting)) is None:
+        raise ProxyMistakeError(_NO_URL.format(name))
+    if scheme.startswith("socks4"):
+        raise ProxyMistakeError(f"{name} names a SOCKS4 proxy, which requests over HTTP cannot go by")
+    if scheme.startswith("socks") and importlib.util.find_spec("socksio") is None:
+        raise ProxyMistakeError(
+            f"{name} names a SOCKS proxy, for which requests over HTTP need the package httpx[socks]"
+        )
+    return setting
+
+
+def _scheme_of(setting: str) -> str | None:
+    """Return the scheme of a proxy's URL; ``None``: it is none."""
+    try:
+        return parse_proxy(setting).scheme
+    except (InvalidProxy, ValueError):
+        return None

@@ -25,13 +25,7 @@ def with_a_log_of_keys_that_cannot_be_written(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("SSLKEYLOGFILE", str(Path(__file__) / "keys"))
 
 
-def with_a_proxy_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("http_proxy", "http://proxy:port")
-
-
-@pytest.mark.parametrize(
-    "spoil", [without_threads, with_a_log_of_keys_that_cannot_be_written, with_a_proxy_that_is_none]
-)
+@pytest.mark.parametrize("spoil", [without_threads, with_a_log_of_keys_that_cannot_be_written])
 async def test_what_is_wrong_with_this_machine_is_told_as_any_failure(
     spoil: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -40,6 +34,15 @@ async def test_what_is_wrong_with_this_machine_is_told_as_any_failure(
     with pytest.raises(RequestFailedError, match=r"^not answered: \w+$") as caught:
         await http_request.send("http://localhost:9/", "ann", get_token, "GET", None)
     assert (caught.value.status, caught.value.code) == (None, None)
+
+
+async def test_a_proxy_that_cannot_be_used_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv("http_proxy", "http://ann:secret@proxy:port")
+    with pytest.raises(RequestFailedError) as caught:
+        await http_request.send("http://localhost:9/", "ann", get_token, "GET", None)
+    said = "not answered: http_proxy must be a URL, such as http://proxy.example.com:3128"
+    assert (str(caught.value), caught.value.status, caught.value.code) == (said, None, None)
 
 
 @pytest.fixture

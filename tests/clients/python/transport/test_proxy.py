@@ -5,7 +5,7 @@ import sys
 
 import pytest
 from syncd_client import Client, Disconnected, Event
-from syncd_client.transport.proxy import proxy_for_requests, proxy_mistake
+from syncd_client.transport.proxy import ProxyMistakeError, proxy_for_requests, proxy_mistake
 
 from tests.timeouts import TIMEOUT_S
 
@@ -75,3 +75,26 @@ def test_a_request_goes_by_the_proxy_of_its_scheme_unless_its_host_is_an_excepti
     monkeypatch.setenv("no_proxy", "sync.corp:443,[::1]")
     assert proxy_for_requests("https://sync.corp/a") is None
     assert proxy_for_requests("http://sync.corp/a") == "http://proxy.corp:3128"
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("http://ann:secret@proxy.corp:x", " must be a URL, such as http://proxy.example.com:3128"),
+        ("ftp://proxy.corp", " must be a URL, such as http://proxy.example.com:3128"),
+        ("socks4a://proxy.corp", " names a SOCKS4 proxy, which requests over HTTP cannot go by"),
+        (
+            "socks5://ann:secret@proxy.corp",
+            " names a SOCKS proxy: requests over HTTP need the package httpx[socks] for it",
+        ),
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_what_no_request_can_go_by_is_told_by_the_setting_s_name(
+    monkeypatch: pytest.MonkeyPatch, scheme: str, value: str, said: str
+) -> None:
+    monkeypatch.setitem(sys.modules, "socksio", None)
+    monkeypatch.setenv(f"{scheme}_proxy", value)
+    with pytest.raises(ProxyMistakeError) as mistake:
+        proxy_for_requests(f"{scheme}://sync.corp/a")
+    assert str(mistake.value) == f"{scheme}_proxy{said}"
