@@ -85,7 +85,7 @@ def test_a_request_goes_by_the_proxy_of_its_scheme_unless_its_host_is_an_excepti
         ("socks4a://proxy.corp", " names a SOCKS4 proxy, which requests over HTTP cannot go by"),
         (
             "socks5://ann:secret@proxy.corp",
-            " names a SOCKS proxy: requests over HTTP need the package httpx[socks] for it",
+            " names a SOCKS proxy, for which requests over HTTP need the package httpx[socks]",
         ),
     ],
 )
