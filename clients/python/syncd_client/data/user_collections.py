@@ -298,7 +298,7 @@ class UserCollections:
 
     def _unstamp_behind(self, write: PendingWrite, timestamp: Timestamp) -> None:
         """Leave stamps to the service that are not above its own: by them it would take ``write`` for unseen."""
-        of_content = [each for each in self.queue.of(write.collection) if each.content_id == write.content_id]
+        of_content = self.queue.of_content(write.collection, write.content_id)
         for each in of_content[of_content.index(write) + 1 :]:
             if each.timestamp <= timestamp:
                 self._unstamp(each)

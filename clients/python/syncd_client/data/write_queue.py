@@ -12,13 +12,17 @@ class WriteQueue:
     """One user's queue; it changes no write by itself."""
 
     def __init__(self, writes: Iterable[PendingWrite]) -> None:
-        self._writes = {write.operation_id: write for write in writes}
-        self._collections = {write.operation_id: write.collection for write in self}
+        self._writes: dict[str, PendingWrite] = {}
+        self._collections: dict[str, str] = {}
         """By operation id: asked for so often that it is kept."""
+        self._of_content: dict[tuple[str, str], dict[str, None]] = {}
+        """By collection and key, the operation ids in order."""
         self._in_flight: dict[str, PendingWrite] = {}
         """By operation id, as it was sent."""
         self._answered: dict[str, int] = {}
         """Operation id -> the revision at which its effect is in the list."""
+        for write in writes:
+            self.put(write)
 
     def __iter__(self) -> Iterator[PendingWrite]:
         return iter(self._writes.values())
@@ -30,12 +34,14 @@ class WriteQueue:
         """Yield the writes of one collection."""
         return (self._writes[key] for key, name in self._collections.items() if name == collection)
 
+    def of_content(self, collection: str, key: str) -> list[PendingWrite]:
+        """Return the writes of one content, or of one register. Cost: O(what is returned)."""
+        return [self._writes[operation_id] for operation_id in self._of_content.get((collection, key), ())]
+
     def unsent_updates(self, collection: str, key: str) -> list[PendingWrite]:
         """Return the updates of a register behind its last remove that are neither in flight nor answered."""
         found: list[PendingWrite] = []
-        for write in self.of(collection):
-            if write.content_id != key:
-                continue
+        for write in self.of_content(collection, key):
             if write.operation == "remove":
                 found = []
             elif write.operation_id not in self._in_flight and write.operation_id not in self._answered:
@@ -44,12 +50,18 @@ class WriteQueue:
 
     def put(self, write: PendingWrite) -> None:
         """Append ``write``, or put it in place of the one with its id."""
+        collection = write.collection
         self._writes[write.operation_id] = write
-        self._collections[write.operation_id] = write.collection
+        self._collections[write.operation_id] = collection
+        self._of_content.setdefault((collection, write.content_id), {})[write.operation_id] = None
 
     def drop(self, operation_id: str) -> None:
         """Forget a write."""
-        del self._writes[operation_id], self._collections[operation_id]
+        item = self._collections.pop(operation_id), self._writes.pop(operation_id).content_id
+        of_content = self._of_content[item]
+        del of_content[operation_id]
+        if not of_content:
+            del self._of_content[item]
         self.release(operation_id)
         self._answered.pop(operation_id, None)
 
