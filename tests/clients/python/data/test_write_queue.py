@@ -13,7 +13,7 @@ def _content(number: int) -> str:
 
 
 def _calls_of_a_report(queued: int) -> int:
-    """Return how many of the queue's calls it takes to queue where a content was played to, behind ``queued`` others."""
+    """Return how many of the queue's calls it takes to queue one report, behind ``queued`` others."""
     collections = UserCollections("alice", None, lambda: "r1")
     says = {"position_seconds": 1, "state": "paused"}
     for number in range(queued):
