@@ -170,6 +170,23 @@ test("a store on SQLite keeps what it is given", async () => {
   database.close();
 });
 
+test("what a full disk says is told, and not that SQLite has rolled back by itself", async () => {
+  const database = new sqlite.Database(":memory:");
+  const store = new SqliteStore((sql, parameters) => {
+    if (sql.startsWith("DELETE")) {
+      database.all("ROLLBACK"); // as SQLite does where a disk is full
+      throw new Error("database or disk is full");
+    }
+    return database.all(sql, parameters);
+  });
+  await store.claim("alice");
+  await assert.rejects(
+    store.save("alice", [{ set: UserState.empty("r").head }, { drop: "c1" }]),
+    /^Error: database or disk/u,
+  );
+  database.close();
+});
+
 test("a save that fails leaves nothing of it in SQLite, and the next one is taken", async () => {
   const database = new sqlite.Database(":memory:");
   let isBroken = false;

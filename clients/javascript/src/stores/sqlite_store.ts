@@ -54,7 +54,11 @@ export class SqliteStore implements Store {
         await this.#write(userId, changes);
         await this.#execute("COMMIT", []);
       } catch (error) {
-        await Promise.resolve(this.#execute("ROLLBACK", [])).catch(() => undefined); // the first error says more
+        try {
+          await this.#execute("ROLLBACK", []);
+        } catch {
+          // The first error says more; a full disk has rolled back by itself.
+        }
         throw error;
       }
     });
