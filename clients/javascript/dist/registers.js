@@ -100,7 +100,12 @@ function compareCodePoints(a, b) {
 // src/data/register_views.ts
 var WATCHED_PERCENT = 90;
 var views = /* @__PURE__ */ new WeakMap();
+var byIdIn = derived((items) => new Map(items.map((item2) => [idOf(item2), item2])));
+var begunIn = derived(
+  (items) => Object.freeze(items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched))
+);
 var NO_LISTS = Object.freeze([]);
+var shownLists = NO_LISTS;
 function progressOf(state, writes = [], transient = null) {
   return viewOf(
     PROGRESS,
@@ -120,12 +125,22 @@ function devicesOf(state, writes = [], transient = null) {
   );
 }
 function listsOf(_state, _writes = [], transient = null) {
-  return transient?.lists ?? NO_LISTS;
+  const lists = transient?.lists ?? NO_LISTS;
+  if (!sameJson(lists, shownLists)) shownLists = Object.freeze(lists);
+  return shownLists;
 }
 var VIEWS = { [PROGRESS]: progressOf, [DEVICES]: devicesOf, [LISTS]: listsOf };
 function saysAlready(item2, said = {}) {
   const shown = item2;
   return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value ?? shown[name]));
+}
+function derived(make) {
+  const known = /* @__PURE__ */ new WeakMap();
+  return (items) => {
+    const made = known.get(items) ?? make(items);
+    known.set(items, made);
+    return made;
+  };
 }
 function viewOf(collection, { state, writes, transient }, itemsOf) {
   const prefix = prefixOf(collection);
@@ -135,9 +150,9 @@ function viewOf(collection, { state, writes, transient }, itemsOf) {
   const made = `${state.version} ${transient?.version}`;
   if (before?.made === made && (before.writes === writes || before.writes.length + writes.length === 0))
     return before.items;
-  const known = new Map(before?.items.map((item2) => [idOf(item2), item2]));
+  const known = before && byIdIn(before.items);
   const fresh = itemsOf(shownOf(prefix, state, [...transient?.held ?? [], ...writes])).map((item2) => {
-    const old = known.get(idOf(item2));
+    const old = known?.get(idOf(item2));
     return old !== void 0 && sameJson(old, item2) ? old : Object.freeze(item2);
   });
   const isSame = before?.items.length === fresh.length && fresh.every((item2, index) => item2 === before.items[index]);
@@ -407,11 +422,24 @@ var Registers = class {
   #collections;
   #timers;
   #reports = new Reports();
-  transient = { version: 0, held: [], hints: null, lists: [] };
+  #transient = { version: 0, held: [], hints: null, lists: [] };
+  #isHeldShown = true;
   asMessage = asMessage;
   constructor(collections, timers) {
     this.#collections = collections;
     this.#timers = timers;
+  }
+  /** What is held is gathered when it is looked at: an app may report thousands of contents at once. */
+  get transient() {
+    if (!this.#isHeldShown) {
+      this.#isHeldShown = true;
+      const held = this.#reports.held.map(([contentId, { data, atMs }]) => {
+        const timestamp = { physical: atMs, logical: 0, node: "" };
+        return { operation: "report", content_id: contentId, timestamp, data };
+      });
+      this.#show({ held });
+    }
+    return this.#transient;
   }
   // What the user writes
   /** As `Core.enqueue`. */
@@ -419,7 +447,7 @@ var Registers = class {
     const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS2) {
-      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#letGo(key);
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
       this.#collections.enqueue(operation, key, nowMs, said);
@@ -459,17 +487,16 @@ var Registers = class {
       this.#reports.hold(key, { data, atMs: nowMs });
       this.#showHeld();
     } else {
-      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#letGo(key);
       this.#putReport(key, data, nowMs);
     }
   }
   /** Queue what is held, as of when it was reported. */
   flush() {
     for (const [key, { data, atMs }] of this.#reports.held) {
-      this.#reports.letGo(key);
+      this.#letGo(key);
       this.#putReport(key, data, atMs);
     }
-    if (this.transient.held.length > 0) this.#showHeld();
   }
   #putReport(key, data, atMs) {
     this.#put("update", key, { data }, atMs);
@@ -488,12 +515,11 @@ var Registers = class {
     }
     this.#collections.enqueue(operation, key, atMs, { ...said, ...data && { data } });
   }
+  #letGo(key) {
+    if (this.#reports.letGo(key)) this.#showHeld();
+  }
   #showHeld() {
-    const held = this.#reports.held.map(([contentId, { data, atMs }]) => {
-      const timestamp = { physical: atMs, logical: 0, node: "" };
-      return { operation: "report", content_id: contentId, timestamp, data };
-    });
-    this.#show({ held });
+    this.#isHeldShown = false;
     this.#collections.markUpdated();
   }
   // What the service says
@@ -531,7 +557,7 @@ var Registers = class {
     return devicesOf(this.#collections.state, [], this.transient);
   }
   #show(fields) {
-    this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
+    this.#transient = { ...this.#transient, ...fields, version: this.#transient.version + 1 };
   }
 };
 function sayable(operation, key, carried) {
@@ -544,6 +570,8 @@ function sayable(operation, key, carried) {
 export {
   Registers,
   VIEWS,
+  begunIn,
+  byIdIn,
   checkedWords,
   saysAlready
 };

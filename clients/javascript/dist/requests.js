@@ -1,23 +1,5 @@
 // The client of syncd. Built from clients/javascript/src: change it there.
 
-// src/core/token.ts
-function readToken(value) {
-  const parts = value.split(".");
-  if (parts.length !== 3) return { value };
-  try {
-    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return {
-      value,
-      ...typeof claims.sub === "string" && { sub: claims.sub },
-      ...typeof claims.exp === "number" && { exp: claims.exp }
-    };
-  } catch {
-    return { value };
-  }
-}
-
 // src/transport/problem.ts
 var MEDIA_TYPE = "application/problem+json";
 function readProblem(status, contentType, body) {
@@ -88,15 +70,19 @@ async function said(field, asking, target, options) {
   }
   throw failed("the answer is not the service's", status);
 }
-async function answered({ service, session }, target, options, wanted) {
+async function answered({ service, session, readToken, faultIn }, target, options, wanted) {
   await session.shown;
   if (session.state === "stopped") throw failed("this device is offline, until the app connects");
-  const token = await tokenOf(service, session.userId);
+  const text = await inTime(service.getToken);
+  if (typeof text !== "string") throw failed("no token: getToken has none now, or does not answer");
+  const token = readToken(text.trim());
+  const fault = faultIn(token, session.userId);
+  if (fault !== null) throw failed(`no token: ${fault.reason}`);
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
     const line = { address: service.address, signal: abort?.signal ?? null };
-    const response = await request(line, target, token, options);
+    const response = await request(line, target, token.value, options);
     if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
     if (!wanted.includes(answer.status)) throw refused(answer);
@@ -104,12 +90,6 @@ async function answered({ service, session }, target, options, wanted) {
   } finally {
     clearTimeout(timeout);
   }
-}
-async function tokenOf({ getToken }, userId) {
-  const token = await inTime(getToken);
-  if (typeof token !== "string") throw failed("no token: getToken has none now, or does not answer");
-  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
-  return token.trim();
 }
 async function inTime(getToken) {
   let timeout;

@@ -41,6 +41,106 @@ var Burst = class {
   };
 };
 
+// src/core/token.ts
+function readToken(value) {
+  const parts = value.split(".");
+  if (parts.length !== 3) return { value };
+  try {
+    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
+    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
+    const claims = JSON.parse(new TextDecoder().decode(bytes));
+    return {
+      value,
+      ...typeof claims.sub === "string" && { sub: claims.sub },
+      ...typeof claims.exp === "number" && { exp: claims.exp }
+    };
+  } catch {
+    return { value };
+  }
+}
+
+// src/core/tokens.ts
+var ANSWER_MS = 2e4;
+var RENEW_AHEAD_MS = 6e4;
+var RENEW_PAUSE_MS = 3e4;
+var WHITE_SPACE_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/gu;
+var FOREIGN_CHARACTER = /[^A-Za-z0-9._~+/=-]/u;
+var NO_ANSWER = {
+  reason: `no token: getToken did not answer within ${ANSWER_MS / 1e3} s`,
+  isLasting: false
+};
+var Tokens = class {
+  #userId;
+  #put;
+  #timers;
+  #nowMs;
+  #spent = /* @__PURE__ */ new Set();
+  #isAsked = false;
+  #used = { value: "" };
+  /** `put`: where its outputs go. */
+  constructor(userId, put, timers, nowMs) {
+    this.#userId = userId;
+    this.#put = put;
+    this.#timers = timers;
+    this.#nowMs = nowMs;
+  }
+  /** That of the attempt or connection under way. */
+  get used() {
+    return this.#used;
+  }
+  /** Ask the app's callback, which has its time to answer. */
+  ask() {
+    this.#isAsked = true;
+    this.#put({ type: "ask_token" });
+    this.#timers.start("token", ANSWER_MS);
+  }
+  /** Take no answer any more; whether one was waited for. */
+  endQuestion() {
+    const wasAsked = this.#isAsked;
+    this.#isAsked = false;
+    this.#timers.stop("token");
+    return wasAsked;
+  }
+  /** Why `token` is not to be used; its value is never told. */
+  faultOf(token) {
+    if (this.#spent.has(token.value)) return { reason: "the token was refused before", isLasting: false };
+    return faultIn(token, this.#userId);
+  }
+  /** Take it for the attempt or connection under way, and renew it in time. */
+  use(token) {
+    this.#used = token;
+    if (token.exp !== void 0) {
+      const aheadMs = Math.floor(token.exp * 1e3) - RENEW_AHEAD_MS - this.#nowMs();
+      this.#timers.start("renew", Math.max(aheadMs, RENEW_PAUSE_MS));
+    }
+  }
+  /** Ask again after a pause: there was no new one to be had. */
+  renewLater() {
+    this.#timers.start("renew", RENEW_PAUSE_MS);
+  }
+  /** Never use the one in use again: the service has refused it. */
+  spend() {
+    this.#spent.add(this.#used.value);
+  }
+};
+function faultIn({ value, sub }, userId) {
+  if (value === "") return { reason: "the token is empty", isLasting: false };
+  const reason = flawOf(value) ?? (sub === void 0 || sub === userId ? null : "the token is another user's");
+  return reason === null ? null : { reason, isLasting: true };
+}
+function stripped(token) {
+  return { ...token, value: token.value.replace(WHITE_SPACE_AROUND, "") };
+}
+function flawOf(value) {
+  if (value.toLowerCase().startsWith("bearer ")) return "the token begins with 'Bearer '";
+  const found = FOREIGN_CHARACTER.exec(value)?.[0];
+  if (found === void 0) return null;
+  if (found === "\n" || found === "\r") return "the token has a line break in it";
+  if (found === " " || found === "	") return "the token has a space in it";
+  const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
+  return `the token has a character in it that no token has: U+${code}`;
+}
+
 // src/data/ids.ts
 var HEX = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}";
 var SPELLINGS = new RegExp(`^(?:urn:uuid:)?(?:${HEX}|\\{(?:${HEX})\\})$`, "iu");
@@ -133,12 +233,14 @@ var ShownRegisters = class extends Shown {
     const items = this.host.session()?.registers(this.#name) ?? NO_ITEMS;
     return items;
   }
-  /** What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. */
+  /**
+   * What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. Cost: O(n)
+   * after a change, else O(1).
+   */
   get(id) {
     const canonical2 = this.#canonical(id);
-    return this.items.find(
-      (item2) => ("content_id" in item2 ? item2.content_id : item2.device_id) === canonical2
-    );
+    const items = this.items;
+    return this.host.session()?.part?.byIdIn(items).get(canonical2);
   }
   /** As long as the part for registers is not here, what cannot be said is refused by the service. */
   write(action, id, data = {}) {
@@ -329,9 +431,9 @@ function watchReturns(onReturn, onLeave) {
 
 // src/progress.ts
 var Progress = class extends ShownRegisters {
-  /** What has begun and is not watched, the newest play first. */
+  /** What has begun and is not watched, the newest play first; the same frozen array as long as `items` is the same. */
   get continueWatching() {
-    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+    return this.host.session()?.part?.begunIn(this.items) ?? NO_ITEMS;
   }
   /**
    * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
@@ -1252,87 +1354,6 @@ function nameOf2(prefix) {
   return list === void 0 ? collection : `list:${list}`;
 }
 
-// src/core/tokens.ts
-var ANSWER_MS = 2e4;
-var RENEW_AHEAD_MS = 6e4;
-var RENEW_PAUSE_MS = 3e4;
-var WHITE_SPACE_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/gu;
-var FOREIGN_CHARACTER = /[^A-Za-z0-9._~+/=-]/u;
-var NO_ANSWER = {
-  reason: `no token: getToken did not answer within ${ANSWER_MS / 1e3} s`,
-  isLasting: false
-};
-var Tokens = class {
-  #userId;
-  #put;
-  #timers;
-  #nowMs;
-  #spent = /* @__PURE__ */ new Set();
-  #isAsked = false;
-  #used = { value: "" };
-  /** `put`: where its outputs go. */
-  constructor(userId, put, timers, nowMs) {
-    this.#userId = userId;
-    this.#put = put;
-    this.#timers = timers;
-    this.#nowMs = nowMs;
-  }
-  /** That of the attempt or connection under way. */
-  get used() {
-    return this.#used;
-  }
-  /** Ask the app's callback, which has its time to answer. */
-  ask() {
-    this.#isAsked = true;
-    this.#put({ type: "ask_token" });
-    this.#timers.start("token", ANSWER_MS);
-  }
-  /** Take no answer any more; whether one was waited for. */
-  endQuestion() {
-    const wasAsked = this.#isAsked;
-    this.#isAsked = false;
-    this.#timers.stop("token");
-    return wasAsked;
-  }
-  /** Why `token` is not to be used; its value is never told. */
-  faultOf({ value, sub }) {
-    if (value === "") return { reason: "the token is empty", isLasting: false };
-    const flaw = flawOf(value);
-    if (flaw !== null) return { reason: flaw, isLasting: true };
-    if (sub !== void 0 && sub !== this.#userId) return { reason: "the token is another user's", isLasting: true };
-    if (this.#spent.has(value)) return { reason: "the token was refused before", isLasting: false };
-    return null;
-  }
-  /** Take it for the attempt or connection under way, and renew it in time. */
-  use(token) {
-    this.#used = token;
-    if (token.exp !== void 0) {
-      const aheadMs = Math.floor(token.exp * 1e3) - RENEW_AHEAD_MS - this.#nowMs();
-      this.#timers.start("renew", Math.max(aheadMs, RENEW_PAUSE_MS));
-    }
-  }
-  /** Ask again after a pause: there was no new one to be had. */
-  renewLater() {
-    this.#timers.start("renew", RENEW_PAUSE_MS);
-  }
-  /** Never use the one in use again: the service has refused it. */
-  spend() {
-    this.#spent.add(this.#used.value);
-  }
-};
-function stripped(token) {
-  return { ...token, value: token.value.replace(WHITE_SPACE_AROUND, "") };
-}
-function flawOf(value) {
-  if (value.toLowerCase().startsWith("bearer ")) return "the token begins with 'Bearer '";
-  const found = FOREIGN_CHARACTER.exec(value)?.[0];
-  if (found === void 0) return null;
-  if (found === "\n" || found === "\r") return "the token has a line break in it";
-  if (found === " " || found === "	") return "the token has a space in it";
-  const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0");
-  return `the token has a character in it that no token has: U+${code}`;
-}
-
 // src/core/transports.ts
 var FAILURES = 2;
 var FIRST_PROBE_MS = 6e4;
@@ -1946,24 +1967,6 @@ function randomBytes(length) {
   const bytes = new Uint8Array(length);
   if (globalThis.crypto?.getRandomValues !== void 0) return crypto.getRandomValues(bytes);
   return bytes.map(() => Math.floor(Math.random() * 256));
-}
-
-// src/core/token.ts
-function readToken(value) {
-  const parts = value.split(".");
-  if (parts.length !== 3) return { value };
-  try {
-    const payload = (parts[1] ?? "").replace(/-/gu, "+").replace(/_/gu, "/");
-    const bytes = Uint8Array.from(atob(payload), (character) => character.charCodeAt(0));
-    const claims = JSON.parse(new TextDecoder().decode(bytes));
-    return {
-      value,
-      ...typeof claims.sub === "string" && { sub: claims.sub },
-      ...typeof claims.exp === "number" && { exp: claims.exp }
-    };
-  } catch {
-    return { value };
-  }
 }
 
 // src/data/messages.ts
@@ -3499,7 +3502,7 @@ var SyncClient = class extends PlatformEventTarget {
       return () => this.removeEventListener("updated", listener);
     },
     ask: async (request) => {
-      const asking = { service: this.#deps.service, session: this.#signedIn() };
+      const asking = { service: this.#deps.service, session: this.#signedIn(), readToken, faultIn };
       return request(await loadRequests(), asking);
     },
     canonical: (contentId) => canonical(contentId, this.contentIds)

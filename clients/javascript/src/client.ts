@@ -5,6 +5,8 @@ import { Burst } from "./burst.js";
 import type { SyncEvent } from "./core/events.js";
 import type { Transport } from "./core/outputs.js";
 import type { State } from "./core/state.js";
+import { readToken } from "./core/token.js";
+import { faultIn } from "./core/tokens.js";
 import { type ContentIds, canonical, checkListName, checkUserId } from "./data/ids.js";
 import type { ItemWords } from "./data/item_fields.js";
 import { DEVICES, LISTS, PROGRESS } from "./data/keys.js";
@@ -51,7 +53,7 @@ export class SyncClient extends PlatformEventTarget {
       return () => this.removeEventListener("updated", listener);
     },
     ask: async (request) => {
-      const asking = { service: this.#deps.service, session: this.#signedIn() };
+      const asking = { service: this.#deps.service, session: this.#signedIn(), readToken, faultIn };
       return request(await loadRequests(), asking);
     },
     canonical: (contentId) => canonical(contentId, this.contentIds),

@@ -2,7 +2,7 @@
 
 import type { ProgressItem } from "./data/register_views.js";
 import type { Operation } from "./operations.js";
-import { ShownRegisters } from "./shown_registers.js";
+import { NO_ITEMS, ShownRegisters } from "./shown_registers.js";
 
 /** What an app says while it plays; seconds. */
 export interface ProgressReport {
@@ -17,9 +17,9 @@ export interface ProgressReport {
 
 /** `items`: the newest play first. */
 export class Progress extends ShownRegisters<ProgressItem> {
-  /** What has begun and is not watched, the newest play first. */
+  /** What has begun and is not watched, the newest play first; the same frozen array as long as `items` is the same. */
   get continueWatching(): readonly ProgressItem[] {
-    return this.items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched);
+    return this.host.session()?.part?.begunIn(this.items) ?? NO_ITEMS;
   }
 
   /**

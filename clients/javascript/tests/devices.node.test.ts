@@ -139,6 +139,19 @@ test("what needs a token tells why there is none, without what getToken has thro
   await assert.rejects(asked, { message: /^no token: .*does not answer/u, code: null });
 });
 
+test("what is asked with what is no token is told what is wrong with it, and not that nobody was reached", async (context) => {
+  const tokens = ["a-token", "Bearer a-token", "a\ntoken", "", "ü"];
+  const { client } = await open(context, { getToken: () => tokens.shift() ?? "" });
+  await until(client, () => client.state === "live");
+  const reasons = [
+    "the token begins with 'Bearer '",
+    "the token has a line break in it",
+    "the token is empty",
+    "the token has a character in it that no token has: U+00FC",
+  ];
+  for (const reason of reasons) await assert.rejects(client.lists(), { message: `no token: ${reason}`, status: null });
+});
+
 test("commands are plain requests, and what the service does not do is told by its code", async (context) => {
   const asked: unknown[] = [];
   const server = createServer(async (request, response) => {

@@ -219,7 +219,7 @@ test("what one user has asked for is not done to the next one's lists, however l
   const ends = await Promise.allSettled([kids.move(A), ...asked]);
   assert.deepEqual(
     ends.map((end) => end.status === "rejected" && end.reason.message),
-    ["The user was signed out.", ...asked.map(() => "no token: it is another user's")],
+    ["The user was signed out.", ...asked.map(() => "no token: the token is another user's")],
   );
   await signedIn;
   await isSettled(phone);

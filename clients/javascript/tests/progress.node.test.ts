@@ -72,6 +72,7 @@ test("what one device has played another goes on with, newest first", async () =
   );
   assert.deepEqual([a?.content_id, a?.duration_seconds, a?.state, a?.watched], [A, 100, "playing", false]);
   assert.deepEqual(tv.progress.continueWatching, [a]);
+  assert.equal(tv.progress.continueWatching, tv.progress.continueWatching);
   assert.equal(tv.progress.get(A.toUpperCase()), a);
   await until(phone, () => phone.queueLength === 0);
   await tv.progress.remove(A);

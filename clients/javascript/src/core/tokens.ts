@@ -61,13 +61,9 @@ export class Tokens {
   }
 
   /** Why `token` is not to be used; its value is never told. */
-  faultOf({ value, sub }: Token): Fault | null {
-    if (value === "") return { reason: "the token is empty", isLasting: false };
-    const flaw = flawOf(value);
-    if (flaw !== null) return { reason: flaw, isLasting: true };
-    if (sub !== undefined && sub !== this.#userId) return { reason: "the token is another user's", isLasting: true };
-    if (this.#spent.has(value)) return { reason: "the token was refused before", isLasting: false };
-    return null;
+  faultOf(token: Token): Fault | null {
+    if (this.#spent.has(token.value)) return { reason: "the token was refused before", isLasting: false };
+    return faultIn(token, this.#userId);
   }
 
   /** Take it for the attempt or connection under way, and renew it in time. */
@@ -88,6 +84,13 @@ export class Tokens {
   spend(): void {
     this.#spent.add(this.#used.value);
   }
+}
+
+/** Why `token` can be none of the user; its value is never told. */
+export function faultIn({ value, sub }: Token, userId: string): Fault | null {
+  if (value === "") return { reason: "the token is empty", isLasting: false };
+  const reason = flawOf(value) ?? (sub === undefined || sub === userId ? null : "the token is another user's");
+  return reason === null ? null : { reason, isLasting: true };
 }
 
 /** The token without white space at its ends. */

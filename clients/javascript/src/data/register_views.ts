@@ -76,7 +76,18 @@ interface View {
 /** Of each state the views that were made last, by prefix. */
 const views = new WeakMap<UserState, Map<string, View>>();
 
-const NO_LISTS: readonly never[] = Object.freeze([]);
+/** By id, the items of a collection; made once for each. */
+export const byIdIn = derived((items: readonly Item[]) => new Map(items.map((item) => [idOf(item), item])));
+
+/** What has begun and is not watched; made once for each `items`. */
+export const begunIn = derived((items: readonly ProgressItem[]) =>
+  Object.freeze(items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched)),
+);
+
+const NO_LISTS: readonly ListName[] = Object.freeze([]);
+
+/** Which lists were shown last. */
+let shownLists = NO_LISTS;
 
 /** The newest play first. As `UserState.list`. */
 export function progressOf(
@@ -104,13 +115,15 @@ export function devicesOf(
   );
 }
 
-/** Which lists there are, by what they are called in paths. */
+/** Which lists there are, by what they are called in paths. Of a tab that follows they are a copy each time that its leader says anything. */
 function listsOf(
   _state: UserState,
   _writes: readonly ShownWrite[] = [],
   transient: Transient | null = null,
 ): readonly ListName[] {
-  return transient?.lists ?? NO_LISTS;
+  const lists = transient?.lists ?? NO_LISTS;
+  if (!sameJson(lists, shownLists)) shownLists = Object.freeze(lists);
+  return shownLists;
 }
 
 /** What is shown, by the name of the collection. */
@@ -125,6 +138,16 @@ export function saysAlready(item: DeviceItem | undefined, said: Members = {}): b
   );
 }
 
+/** `make`, which is called once for each array. */
+function derived<Items extends object, Made>(make: (items: Items) => Made): (items: Items) => Made {
+  const known = new WeakMap<Items, Made>();
+  return (items) => {
+    const made = known.get(items) ?? make(items);
+    known.set(items, made);
+    return made;
+  };
+}
+
 function viewOf<T extends Item>(
   collection: string,
   { state, writes, transient }: Sources,
@@ -137,9 +160,9 @@ function viewOf<T extends Item>(
   const made = `${state.version} ${transient?.version}`;
   if (before?.made === made && (before.writes === writes || before.writes.length + writes.length === 0))
     return before.items as readonly T[];
-  const known = new Map(before?.items.map((item) => [idOf(item), item]));
+  const known = before && byIdIn(before.items);
   const fresh = itemsOf(shownOf(prefix, state, [...(transient?.held ?? []), ...writes])).map((item) => {
-    const old = known.get(idOf(item)) as T | undefined;
+    const old = known?.get(idOf(item)) as T | undefined;
     return old !== undefined && sameJson(old, item) ? old : Object.freeze(item);
   });
   const isSame = before?.items.length === fresh.length && fresh.every((item, index) => item === before.items[index]);

@@ -3,5 +3,5 @@
 /** What a client needs for registers alone: progress, devices and which lists there are. */
 
 export { checkedWords } from "./register_fields.js";
-export { saysAlready, VIEWS } from "./register_views.js";
+export { begunIn, byIdIn, saysAlready, VIEWS } from "./register_views.js";
 export { Registers } from "./user_registers.js";

@@ -26,12 +26,26 @@ export class Registers {
   readonly #collections: UserCollections;
   readonly #timers: ReportTimer;
   readonly #reports = new Reports();
-  transient: Transient = { version: 0, held: [], hints: null, lists: [] };
+  #transient: Transient = { version: 0, held: [], hints: null, lists: [] };
+  #isHeldShown = true;
   readonly asMessage = asMessage;
 
   constructor(collections: UserCollections, timers: ReportTimer) {
     this.#collections = collections;
     this.#timers = timers;
+  }
+
+  /** What is held is gathered when it is looked at: an app may report thousands of contents at once. */
+  get transient(): Transient {
+    if (!this.#isHeldShown) {
+      this.#isHeldShown = true;
+      const held = this.#reports.held.map(([contentId, { data, atMs }]) => {
+        const timestamp = { physical: atMs, logical: 0, node: "" };
+        return { operation: "report" as const, content_id: contentId, timestamp, data };
+      });
+      this.#show({ held });
+    }
+    return this.#transient;
   }
 
   // What the user writes
@@ -46,7 +60,7 @@ export class Registers {
     const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
     else if (prefixIn(key) === OF_PROGRESS) {
-      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#letGo(key);
       this.#put(operation, key, said, nowMs);
     } else if (operation === "remove" || !saysAlready(this.#deviceOf(key), said.data))
       this.#collections.enqueue(operation, key, nowMs, said);
@@ -90,7 +104,7 @@ export class Registers {
       this.#reports.hold(key, { data, atMs: nowMs });
       this.#showHeld();
     } else {
-      if (this.#reports.letGo(key)) this.#showHeld();
+      this.#letGo(key);
       this.#putReport(key, data, nowMs);
     }
   }
@@ -98,10 +112,9 @@ export class Registers {
   /** Queue what is held, as of when it was reported. */
   flush(): void {
     for (const [key, { data, atMs }] of this.#reports.held) {
-      this.#reports.letGo(key);
+      this.#letGo(key);
       this.#putReport(key, data, atMs);
     }
-    if (this.transient.held.length > 0) this.#showHeld();
   }
 
   #putReport(key: string, data: Members, atMs: number): void {
@@ -128,12 +141,12 @@ export class Registers {
     this.#collections.enqueue(operation, key, atMs, { ...said, ...(data && { data }) });
   }
 
+  #letGo(key: string): void {
+    if (this.#reports.letGo(key)) this.#showHeld();
+  }
+
   #showHeld(): void {
-    const held = this.#reports.held.map(([contentId, { data, atMs }]) => {
-      const timestamp = { physical: atMs, logical: 0, node: "" };
-      return { operation: "report" as const, content_id: contentId, timestamp, data };
-    });
-    this.#show({ held });
+    this.#isHeldShown = false;
     this.#collections.markUpdated();
   }
 
@@ -179,7 +192,7 @@ export class Registers {
   }
 
   #show(fields: Partial<Transient>): void {
-    this.transient = { ...this.transient, ...fields, version: this.transient.version + 1 };
+    this.#transient = { ...this.#transient, ...fields, version: this.#transient.version + 1 };
   }
 }
 

@@ -1,7 +1,8 @@
 /** What is asked of the service beside the connection: plain requests, of which nothing is kept or repeated. */
 
 import type { State } from "../core/state.js";
-import { readToken } from "../core/token.js";
+import type { Token } from "../core/token.js";
+import type { Fault } from "../core/tokens.js";
 import { type Answer, readAnswer, request } from "./carrying.js";
 import type { Service } from "./service.js";
 
@@ -29,6 +30,8 @@ export interface RequestError extends Error {
 export interface Asking {
   readonly service: Service;
   readonly session: { readonly userId: string; readonly state: State; readonly shown: Promise<void> };
+  readonly readToken: (value: string) => Token;
+  readonly faultIn: (token: Token, userId: string) => Fault | null;
 }
 
 /** Rejects with a `RequestError` that says why they cannot be had now; so do the others. */
@@ -79,19 +82,23 @@ async function said<T>(field: keyof T, asking: Asking, target: string, options: 
 }
 
 async function answered(
-  { service, session }: Asking,
+  { service, session, readToken, faultIn }: Asking,
   target: string,
   options: Options,
   wanted: readonly number[],
 ): Promise<Answer> {
   await session.shown; // before, nobody knows how it stands
   if (session.state === "stopped") throw failed("this device is offline, until the app connects");
-  const token = await tokenOf(service, session.userId);
+  const text = await inTime(service.getToken);
+  if (typeof text !== "string") throw failed("no token: getToken has none now, or does not answer");
+  const token = readToken(text.trim());
+  const fault = faultIn(token, session.userId);
+  if (fault !== null) throw failed(`no token: ${fault.reason}`);
   const abort = typeof AbortController === "undefined" ? null : new AbortController();
   const timeout = setTimeout(() => abort?.abort(), TIMEOUT_MS);
   try {
     const line = { address: service.address, signal: abort?.signal ?? null };
-    const response = await request(line, target, token, options);
+    const response = await request(line, target, token.value, options);
     if (response === null) throw failed("the service was not reached");
     const answer = await readAnswer(response);
     if (!wanted.includes(answer.status)) throw refused(answer);
@@ -99,13 +106,6 @@ async function answered(
   } finally {
     clearTimeout(timeout);
   }
-}
-
-async function tokenOf({ getToken }: Service, userId: string): Promise<string> {
-  const token = await inTime(getToken);
-  if (typeof token !== "string") throw failed("no token: getToken has none now, or does not answer");
-  if ((readToken(token).sub ?? userId) !== userId) throw failed("no token: it is another user's");
-  return token.trim();
 }
 
 /** What the app's callback answers, null after a while; of an error only the name is told: there may be a token in it. */

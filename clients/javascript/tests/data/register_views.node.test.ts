@@ -3,8 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { DEVICES, PROGRESS, prefixOf } from "../../src/data/keys.js";
-import { devicesOf, progressOf, saysAlready, type Transient } from "../../src/data/register_views.js";
+import { DEVICES, LISTS, PROGRESS, prefixOf } from "../../src/data/keys.js";
+import {
+  begunIn,
+  byIdIn,
+  devicesOf,
+  progressOf,
+  saysAlready,
+  type Transient,
+  VIEWS,
+} from "../../src/data/register_views.js";
 import { UserState } from "../../src/data/user_state.js";
 
 const stamp = (physical: number) => ({ physical, logical: 0, node: "n" });
@@ -32,6 +40,29 @@ test("items that are the same stay the same, and so does a collection", () => {
     ],
   );
   assert.deepEqual([after[1] === before[1], after[0] === before[0], Object.isFrozen(after)], [true, false, true]);
+});
+
+test("what is made of a collection is the same as long as that is: a component that looks at it is not rendered for ever", () => {
+  const state = UserState.empty("r");
+  put(state, FILM_A, 1, { position_seconds: 95, duration_seconds: 100, state: "paused" });
+  put(state, FILM_B, 2, { position_seconds: 1, state: "playing" });
+  const items = progressOf(state);
+  assert.deepEqual(begunIn(items), [items[0]]);
+  assert.equal(begunIn(progressOf(state)), begunIn(items));
+  assert.ok(Object.isFrozen(begunIn(items)));
+  assert.deepEqual([byIdIn(items).get("a"), byIdIn(items) === byIdIn(progressOf(state))], [items[1], true]);
+  put(state, FILM_B, 3, { position_seconds: 2, state: "playing" });
+  assert.deepEqual(begunIn(progressOf(state))[0]?.position_seconds, 2);
+});
+
+test("which lists there are is the same in a tab that gets a copy of it with all that its leader says", () => {
+  const state = UserState.empty("r");
+  const transient: Transient = { version: 1, held: [], hints: null, lists: [{ list: "kids", name: "For the kids" }] };
+  const lists = VIEWS[LISTS](state, [], structuredClone(transient));
+  assert.deepEqual([lists, Object.isFrozen(lists)], [transient.lists, true]);
+  assert.equal(VIEWS[LISTS](state, [], structuredClone(transient)), lists);
+  assert.deepEqual(VIEWS[LISTS](state, [], { ...transient, lists: [] }), []);
+  assert.equal(VIEWS[LISTS](state, [], null), VIEWS[LISTS](state, [], null));
 });
 
 test("what is held is shown on top, however the device's clock goes", () => {

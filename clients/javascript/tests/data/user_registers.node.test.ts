@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { Core } from "../../src/core/core.js";
 import { DEVICES, PROGRESS, prefixOf } from "../../src/data/keys.js";
 import type { ProgressItem } from "../../src/data/register_views.js";
+import { Reports } from "../../src/data/reports.js";
 import { UserState } from "../../src/data/user_state.js";
 import { loadRegisters } from "../../src/parts.js";
 import { GuardedStore } from "../../src/stores/guarded_store.js";
@@ -102,6 +103,24 @@ test("what a tab reports its leader holds, every tab shows, and a flush writes",
   for (const { session, until } of [leader, follower]) await until(() => shown(session).join() === "12 false");
   const positions = Array.from(browser.service.written.values(), ({ position_seconds }) => position_seconds);
   assert.deepEqual(positions, [10, 12]);
+});
+
+test("what is held of thousands of contents is gathered when somebody looks, and not at each report", async (context) => {
+  const core = new Core({ nowMs: () => 1, random: () => 0, newReplica: () => "r" });
+  core.useRegisters(await loadRegisters());
+  core.signIn("alice", null);
+  const gathered = context.mock.getter(Reports.prototype, "held");
+  for (const position of [10, 11]) {
+    for (let index = 0; index < 100; index += 1) {
+      const data = { position_seconds: position, state: "playing" };
+      core.enqueue("report", prefixOf(PROGRESS) + content(index), { data });
+    }
+  }
+  assert.equal(gathered.mock.callCount(), 0);
+  const { transient } = core;
+  assert.deepEqual([transient?.held.length, core.transient === transient], [100, true]);
+  core.flush();
+  assert.deepEqual(core.transient?.held, []);
 });
 
 test("what a tab holds is written when it is closed, or by the one that leads next", async (context) => {
