@@ -1,8 +1,10 @@
 """Nodes of one process on a memory bus: who is there, and commands that all of them carry out."""
 
 import asyncio
+import gc
 import logging
 from collections.abc import Awaitable, Callable
+from types import UnionType
 from typing import Any
 
 import msgspec
@@ -25,13 +27,13 @@ from actors.messages.control import (
     Result,
     ShowNotice,
 )
-from actors.messages.deployment import Announce, Answers, AskNodes, ControlPayload, TakePart
+from actors.messages.deployment import Announce, Answers, AnswersDue, AskNodes, ControlPayload, TakePart
 from actors.metrics import BusMetrics, RegistryMetrics
 from actors.ports import NOBODY
 from actors.runtime import LoopFuture
 from actors.runtime.tell import tell_if_alive
 from tests.actors.conftest import Started
-from tests.fakes.memory_bus import MemoryHub
+from tests.fakes.memory_bus import MAX_PAYLOAD_BYTES, MemoryHub
 from tests.timeouts import TIMEOUT_S
 
 Handled = Callable[[ActorRef[Any]], Awaitable[object]]
@@ -104,6 +106,7 @@ class Nodes:
         takes_part: bool = True,
         is_alone: bool = False,
         answer_timeout_s: float = FOR_EVER_S,
+        announce_s: float = FOR_EVER_S / 3,  # by hand
         greet_within_s: float = 0,
         random: Callable[[], float] = lambda: 0.0,
     ) -> Node:
@@ -120,7 +123,7 @@ class Nodes:
                     registry=registry,
                     now_ms=self.clock.now_ms,
                     now_s=self.clock.now_s,
-                    announce_s=FOR_EVER_S / 3,  # by hand
+                    announce_s=announce_s,
                     answer_timeout_s=answer_timeout_s,
                     greet_within_s=greet_within_s,
                     random=random,
@@ -135,6 +138,17 @@ class Nodes:
         if takes_part:
             node.ref.tell(TakePart(node.act))
         return node
+
+    async def overhear(self, kind: type | UnionType) -> list[ControlMessage]:
+        """Return what is said of that kind from now on."""
+        said: list[ControlMessage] = []
+
+        def hear(payload: bytes) -> None:
+            if isinstance((one := decode(payload)).body, kind):
+                said.append(one)
+
+        await self.hub.bus().start(msgspec.structs.replace(NOBODY, on_control=hear))
+        return said
 
     async def start_all(self, **connections: int) -> list[Node]:
         """Return nodes that know each other."""
@@ -179,6 +193,55 @@ async def test_a_command_for_one_node_is_done_there_alone(nodes: Nodes) -> None:
     unknown = await a.ask(NOTICE, to="nobody")
     assert (unknown.results, unknown.known) == ({}, 0)
     assert [node.done for node in (a, b, c)] == [[NOTICE], [NOTICE], []]
+
+
+async def test_a_node_that_is_asked_for_itself_tells_nobody(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1)
+    said = await nodes.overhear(ShowNotice)
+    await a.ask(NOTICE, to="a")
+    await a.ask(NOTICE)
+    await until(lambda: bool(said))
+    assert [one.to for one in said] == [None]
+
+
+async def test_an_operator_is_told_how_long_nodes_run_and_when_they_were_heard_of(
+    nodes: Nodes, handled: Handled
+) -> None:
+    nodes.clock.s = 100.0
+    a, b = await nodes.start_all(a=1, b=2)
+    nodes.clock.s += 30
+    said = await nodes.overhear(NodeAnnounced)
+    b.ref.tell(Announce())
+    await until(lambda: any(one.origin == "b" and one.sent_ms > NOW_MS + 100_000 for one in said))
+    await handled(a.ref)
+    nodes.clock.s += 7
+    (peer,) = (await a.ask(NOTICE, to="a")).peers
+    assert (peer.uptime_s, peer.heard_s) == (30, 7.0)
+
+
+async def test_a_node_that_was_not_heard_of_yet_answers_with_the_others(nodes: Nodes) -> None:
+    a = await nodes.start("a", 1)
+    a.ref.tell(message(NodeAnnounced("0.1.0", 7, 7, 7)))
+    nodes.hub.distort = lambda _: None
+    b = await nodes.start("b", 2)
+    await b.ask(NOTICE, to="b")  # it has announced itself, which was lost
+    nodes.hub.distort = lambda deliver: deliver()
+    said = await nodes.overhear(ShowNotice | Answered)
+    answers: LoopFuture[Answers] = LoopFuture()
+    a.ref.tell(AskNodes(NOTICE, answers.set))
+    await until(lambda: len(said) == 2)
+    a.ref.tell(message(Answered(said[0].id, ConnectionsNotified(7)), message_id="2"))
+    async with asyncio.timeout(TIMEOUT_S):
+        told = await answers
+    assert (sorted(told.results), told.known) == (["a", "b", "ghost"], 3)
+
+
+async def test_the_last_answer_may_come_when_the_time_for_it_is_over(nodes: Nodes, handled: Handled) -> None:
+    a, _ = await nodes.start_all(a=1, b=2)
+    said = await nodes.overhear(ShowNotice)
+    assert (await a.ask(NOTICE)).known == 2
+    a.ref.tell(AnswersDue(said[0].id))  # it waited behind the answer
+    await handled(a.ref)
 
 
 async def test_a_node_that_does_not_answer_is_known_and_waited_for_no_longer_than_the_time_out(nodes: Nodes) -> None:
@@ -234,6 +297,15 @@ async def test_while_the_bus_is_away_nobody_is_waited_for(nodes: Nodes) -> None:
     assert b.done == []
 
 
+async def test_what_the_bus_refuses_for_good_is_waited_for_by_nobody(
+    nodes: Nodes, caplog: pytest.LogCaptureFixture
+) -> None:
+    a, b = await nodes.start_all(a=1, b=2)
+    answers = await a.ask(ShowNotice("x" * MAX_PAYLOAD_BYTES, "info"))
+    assert (answers.results, answers.known, b.done) == ({"a": ConnectionsNotified(1)}, 2, [])
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+
+
 async def test_a_node_without_a_channel_acts_alone(nodes: Nodes, handled: Handled) -> None:
     alone = await nodes.start("a", 1, is_alone=True)
     alone.ref.tell(message(NOTICE))
@@ -254,6 +326,33 @@ async def test_a_node_that_does_not_serve_yet_hears_the_others_and_is_not_announ
     assert (answers.results, answers.known) == ({"a": ConnectionsNotified(1)}, 2)
     early.ref.tell(TakePart(early.act))
     await until(lambda: a.metrics.nodes == 2)
+    assert (early.done, +early.metrics.commands_failed) == ([], {})
+
+
+async def test_however_often_a_node_says_that_it_is_there_its_announcements_stay_as_frequent(nodes: Nodes) -> None:
+    a = await nodes.start("a", announce_s=0)  # one in a turn of the loop
+    said = await nodes.overhear(NodeAnnounced)
+    for _ in range(10):
+        a.ref.tell(Announce())
+    await until(lambda: len(said) >= 10)
+    before, turns = len(said), 20
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert len(said) - before <= turns
+
+
+async def test_what_a_node_has_said_is_not_kept(nodes: Nodes) -> None:
+    a = await nodes.start("a")
+    said = await nodes.overhear(NodeAnnounced)
+    before = tasks()
+    for _ in range(10):
+        a.ref.tell(Announce())
+    await until(lambda: len(said) >= 10 and tasks() <= before)
+
+
+def tasks() -> int:
+    """Return how many there are, those included that are done."""
+    return sum(isinstance(one, asyncio.Task) for one in gc.get_objects())
 
 
 async def test_a_new_node_is_greeted_at_a_moment_of_each_nodes_own(nodes: Nodes, handled: Handled) -> None:
@@ -336,6 +435,27 @@ async def test_a_node_that_stops_answers_what_it_was_asked(nodes: Nodes) -> None
     assert (await answers).known == 2
 
 
+async def test_a_node_that_stops_gives_up_what_others_have_asked_of_it(nodes: Nodes) -> None:
+    a = await nodes.start("a", takes_part=False)
+    given_up = asyncio.Event()
+    asked = asyncio.Event()
+
+    async def wait(_: Command) -> Result | None:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        return None
+
+    a.ref.tell(TakePart(wait))
+    a.ref.tell(message(NOTICE))
+    async with asyncio.timeout(TIMEOUT_S):
+        await asked.wait()
+        await a.ref.stop(block=False)
+        await given_up.wait()
+
+
 async def test_a_stop_does_not_wait_for_a_bus_that_is_away(nodes: Nodes) -> None:
     a, b = await nodes.start_all(a=1, b=2)
     nodes.hub.is_down = True
@@ -410,5 +530,11 @@ async def test_no_more_commands_are_carried_out_at_once_than_a_node_can(nodes: N
     assert +a.metrics.commands_failed == {"too_many": 36}
     may_go_on.set()
     await until(lambda: len(a.done) == 64)
-    a.ref.tell(message(NOTICE, message_id="one more"))
-    await until(lambda: len(a.done) == 65)
+    may_go_on.clear()
+    for number in range(100, 165):  # there is room again, and for no more than that
+        a.ref.tell(message(NOTICE, message_id=str(number)))
+    await handled(a.ref)
+    await until(lambda: running == 128)
+    assert +a.metrics.commands_failed == {"too_many": 37}
+    may_go_on.set()
+    await until(lambda: len(a.done) == 128)

@@ -142,6 +142,7 @@ async def test_a_device_on_another_node_is_reached_by_the_bus(wired: Wired, conn
         "a",
         wired.wall_clock.now_ms,
     )
+    assert (sent.from_device_id, bool(sent.id)) == ("phone", True)
 
 
 @pytest.mark.parametrize(
@@ -189,6 +190,14 @@ async def test_a_bus_that_does_not_answer_is_given_so_many(wired: Wired) -> None
         assert await wired.send(0, known("b"), user_id=f"u{number}") == []
     assert await wired.send(0, known("b")) == ["bus_unavailable"]
     assert await wired.send(1, known("b")) == ["sent"]
+    await _until(lambda: len(wired.bus.calls) == MAX_PUBLISHING)
+    for _ in range(2):
+        _, _, answer = await wired.bus.next_call()
+        answer.set_result(None)
+    await _until(lambda: wired.metrics.outcomes["other", "sent"] == 3)
+    for _ in range(2):
+        assert await wired.send(0, known("b")) == []  # there is room again
+    assert await wired.send(0, known("b")) == ["bus_unavailable"]
 
 
 async def test_one_user_does_not_take_all_that_a_slow_bus_is_given(wired: Wired) -> None:
@@ -201,6 +210,16 @@ async def test_one_user_does_not_take_all_that_a_slow_bus_is_given(wired: Wired)
     answer.set_result(None)
     await _until(lambda: wired.metrics.outcomes["other", "sent"] == 2)
     assert await wired.send(0, known("b")) == []  # there is room again
+    assert await wired.send(0, known("b")) == ["too_many"]
+
+
+async def test_a_stop_gives_up_what_a_slow_bus_was_given(wired: Wired) -> None:
+    outcomes = await wired.send(0, known("b"))
+    _, _, answer = await wired.bus.next_call()
+    async with asyncio.timeout(TIMEOUT_S):
+        await wired.ref.stop(block=False)
+        await asyncio.wait([answer])
+    assert (answer.cancelled(), outcomes) == (True, [])
 
 
 async def test_a_command_of_another_node_is_shown_here_once(wired: Wired) -> None:
@@ -240,6 +259,9 @@ async def test_a_foreign_publishers_command_is_not_shown_late(wired: Wired) -> N
     sent = HLCTimestamp(wired.wall_clock.now_ms - MAX_COMMAND_AGE_MS - 1, 0, "x")
     await wired.tell(RemoteCommand("ann", PubNubDeviceCommand("tv", ChannelCommand("play"), sent)))
     assert (wired.shown, wired.bus_metrics.refused) == ([], {"stale": 1})
+    sent = HLCTimestamp(wired.wall_clock.now_ms - 20_000, 0, "x")
+    await wired.tell(RemoteCommand("ann", PubNubDeviceCommand("tv", ChannelCommand("play"), sent)))
+    assert [one.until_s for one in wired.shown] == [1_010.0]
 
 
 async def test_a_handoff_of_another_node_brings_its_position(wired: Wired) -> None:

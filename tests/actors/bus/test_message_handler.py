@@ -278,6 +278,7 @@ def test_foreign_progress_becomes_an_operation(
     broken = PubNubProgressUpdate("123", 1, 2)
     handler.handle_foreign_message("bob", broken)
     assert relayed == [RelayPubNubMessage("bob", broken)]
+    assert users.told["bob"] == [write]
 
 
 @pytest.mark.parametrize(
