@@ -107,6 +107,28 @@ def test_who_comes_back_after_others_have_cleared_its_rows_is_told_so(store: Sql
     assert online(store) == {"tv": ()}
 
 
+def test_who_comes_back_while_others_clear_its_rows_is_told_so(note: Note) -> None:
+    note(came=tuple((f"u{number}", "tv") for number in range(CLEARED_AT_ONCE + 1)), lease_ms=ENDED_MS)
+    assert note("b").has_more
+    assert not note().is_lease_kept
+
+
+def test_the_lease_of_a_node_that_is_silent_ends_however_often_others_write(
+    wall_clock: WallClock, sqlite_url: str
+) -> None:
+    migrate(sqlite_url)
+    store = SqlPresenceStore(on_sqlite := Database(sqlite_url), wall_clock)
+    store.note(NotePresence(node="dead", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
+    Knowing(on_sqlite, wall_clock).say("tv")
+    for _ in range(4):
+        assert online(store) == {"tv": ("dead",)}
+        wall_clock.now_ms += LEASE_MS // 4
+        store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False))
+    wall_clock.now_ms += 1
+    assert online(store) == {"tv": ()}
+    on_sqlite.close()
+
+
 def test_a_lease_of_before_the_clock_was_put_back_is_no_longer_than_others(
     store: SqlPresenceStore, note: Note, database: Database
 ) -> None:
@@ -140,6 +162,8 @@ def test_a_node_that_stops_leaves_nobody_online(store: SqlPresenceStore, note: N
     store.end("a")
     assert online(store) == {"phone": (), "tv": ("b",)}
     assert rows(database, "leases") == 1
+    note()  # it is started again
+    assert online(store) == {"phone": (), "tv": ("b",)}
 
 
 def test_a_device_was_last_seen_when_it_came_or_went_and_is_seen_while_it_is_there(
@@ -160,6 +184,11 @@ def test_a_device_was_last_seen_when_it_came_or_went_and_is_seen_while_it_is_the
     store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, left=(TV,)))
     wall_clock.now_ms += 5_000
     assert last_seen_ms() == came_ms + 5_000
+    store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
+    wall_clock.now_ms += 5_000
+    store.end("a")
+    wall_clock.now_ms += 5_000
+    assert last_seen_ms() == came_ms + 15_000
     on_sqlite.close()
 
 
@@ -264,9 +293,11 @@ def test_a_hint_says_when_a_device_was_last_seen(wall_clock: WallClock, sqlite_u
     Knowing(on_sqlite, wall_clock).say("tv")
     wall_clock.now_ms += 2 * LEASE_MS
     noted = store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(PHONE,)))
-    on_sqlite.close()
     gone, here = DeviceSeen("tv", False, ended_ms), DeviceSeen("phone", True, wall_clock.now_ms)
     assert noted.seen == (UserDevicesSeen("ann", (gone, here), False),)
+    noted = store.note(NotePresence(node="a", lease_ms=LEASE_MS, is_alone=False, came=(TV,)))
+    assert noted.seen == (UserDevicesSeen("ann", (DeviceSeen("tv", True, wall_clock.now_ms),), False),)
+    on_sqlite.close()
 
 
 @pytest.mark.parametrize("others", [0, CLEARED_AT_ONCE])
@@ -309,6 +340,18 @@ def test_who_clears_what_a_dead_node_has_left_waits_for_no_device_that_another_w
     assert rows(database, "presence") == 0
     assert store.devices("ann").devices[0].last_seen_ms == 1
     other.close()
+    database.close()
+
+
+@pytest.mark.integration
+def test_a_node_whose_clock_is_ahead_takes_nobody_for_gone(postgresql_url: str, wall_clock: WallClock) -> None:
+    migrate(postgresql_url)
+    database = Database(postgresql_url)
+    SqlPresenceStore(database, wall_clock).note(NotePresence(node="a", lease_ms=60_000, is_alone=False, came=(TV,)))
+    Knowing(database, wall_clock).say("tv")
+    ahead = SqlPresenceStore(database, lambda: wall_clock.now_ms + 10 * 365 * 24 * 3600 * 1000)
+    ahead.note(NotePresence(node="b", lease_ms=60_000, is_alone=False))
+    assert online(ahead) == {"tv": ("a",)}
     database.close()
 
 

@@ -440,13 +440,13 @@ async def test_a_node_that_stops_gives_up_what_others_have_asked_of_it(nodes: No
     given_up = asyncio.Event()
     asked = asyncio.Event()
 
-    async def wait(_: Command) -> Result | None:
+    async def wait(_: Command) -> Result:
         asked.set()
         try:
             await asyncio.Event().wait()
         finally:
             given_up.set()
-        return None
+        raise AssertionError
 
     a.ref.tell(TakePart(wait))
     a.ref.tell(message(NOTICE))

@@ -286,6 +286,22 @@ async def test_a_flush_is_answered_when_the_outbox_is_empty(
     while not flushed:
         await handled(publisher)
     assert flushed == [None]
+    publisher.tell(publish("ann", 2))
+    (await bus.next_call())[2].set_result(None)
+    emptied: list[None] = []
+    publisher.tell(Flush(emptied.append))
+    while not emptied:
+        await handled(publisher)
+    assert flushed == [None]  # once
+
+
+async def test_a_flush_of_an_empty_outbox_is_answered_at_once(
+    publisher: ActorRef[PubNubPublisher], handled: Handled
+) -> None:
+    flushed: list[None] = []
+    publisher.tell(Flush(flushed.append))
+    await handled(publisher)
+    assert flushed == [None]
 
 
 @pytest.mark.actors_may_fail
@@ -329,13 +345,19 @@ async def test_a_followed_write_is_published_with_the_span_that_others_go_on_fro
 
 
 async def test_a_failure_in_the_pause_neither_warns_again_nor_begins_another(
-    start_bounded: StartBounded,
+    started: Started,
     bus: HandBus,
     metrics: BusMetrics,
     handled: Handled,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    publisher = start_bounded(10)
+    pauses: list[float] = []
+
+    def draw() -> float:
+        pauses.append(0.5)
+        return 0.5
+
+    publisher = started(PubNubPublisher.start(bus, encode, metrics, "here", untraced(), random=draw))
     for user_id in ("ann", "bob"):
         publisher.tell(publish(user_id, 1))
     for failures, call in enumerate([await bus.next_call(), await bus.next_call()], start=1):
@@ -344,7 +366,7 @@ async def test_a_failure_in_the_pause_neither_warns_again_nor_begins_another(
             await handled(publisher)
         await handled(publisher)
     assert [record.levelno for record in caplog.records if "gone" in record.getMessage()] == [logging.WARNING]
-    assert (bus.calls, metrics.outbox) == ([], 2)
+    assert (bus.calls, metrics.outbox, pauses) == ([], 2, [0.5])
 
 
 async def test_stopping_gives_up_what_is_under_way(publisher: ActorRef[PubNubPublisher], bus: HandBus) -> None:

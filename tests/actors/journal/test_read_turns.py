@@ -230,6 +230,50 @@ async def test_a_storm_of_questions_for_heads_is_answered_in_slices() -> None:
     assert [answer.heads[0].line for answer in answers] == ["first", *map(str, range(MAX_SHARING + 1))]
 
 
+async def test_while_the_store_fails_it_is_asked_one_thing_at_a_time() -> None:
+    store = StoreByHand()
+    ref = Journal.start(store, JournalMetrics())
+    ref.tell(ReadPage("ann", 1, lambda answer: None))
+    await handled(ref)
+    store.asked.pop()[1].set_exception(StoreUnavailable("frozen"))
+    await handled(ref)
+    for name in ("bob", "cid", "dan"):
+        ref.tell(ReadPage(name, 1, lambda answer: None))
+    await handled(ref)
+    assert store.users() == ["bob"]
+    store.asked[0][1].set_result(PageExpired("history_pruned"))
+    await handled(ref)
+    assert store.users() == ["bob", "cid", "dan"]
+    for _, answered in store.asked[1:]:
+        answered.set_result(PageExpired("history_pruned"))
+    await ref.stop(block=False)
+
+
+@pytest.mark.parametrize("is_of_heads", [False, True])
+async def test_a_user_does_not_rest_for_the_time_that_the_reader_took_for_others(
+    monkeypatch: pytest.MonkeyPatch, is_of_heads: bool
+) -> None:
+    store, metrics = StoreByHand(), JournalMetrics()
+    ref = await _journal_that_writes_all_it_can(store, metrics)
+    now_s = asyncio.get_running_loop().time()
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now_s)
+    ref.tell(LoadHeads(("ann",), lambda answer: None) if is_of_heads else ReadPage("ann", 1, lambda answer: None))
+    ref.tell(ReadPage("bob", 1, lambda answer: None))
+    await handled(ref)
+    now_s += 1
+    if is_of_heads:
+        (answered,) = [answered for request, answered in store.asked if isinstance(request, FindHeads)]
+        answered.set_result(HeadsFound((Head(line="ann", revision=1, clock=CLOCK),)))
+        await asyncio.sleep(0)
+    else:
+        await _answer_read(ref, store, "ann")
+    assert metrics.rests == (0 if is_of_heads else 1)
+    await _answer_read(ref, store, "bob")  # the reader does one after the other: at once
+    assert metrics.rests == (0 if is_of_heads else 1)
+    _answer_writes(store)
+    await ref.stop(block=False)
+
+
 async def test_reads_that_wait_behind_a_second_failure_do_not_wait_for_a_third() -> None:
     store = StoreByHand()
     answers: list[Any] = []

@@ -1,6 +1,7 @@
 """Who comes and goes is written in batches, one at a time; nothing of it is lost, whatever the journal answers."""
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -293,6 +294,65 @@ async def test_the_lease_is_renewed_while_somebody_is_there(wire: Wire) -> None:
     assert wired.writes == []
 
 
+async def test_the_lease_is_renewed_before_it_ends(wire: Wire) -> None:
+    lease_s = 0.03
+    wired = await wire(lease_s=lease_s, gather_s=0.0)
+    await wired.tell(DeviceCame(*TV))
+    await wired.written()
+    wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, has_more=False))
+    await a_few_turns()  # a timer is set
+    assert wired.writes == []
+    await asyncio.sleep(lease_s)
+    await a_few_turns()
+    assert (await wired.written()).came == ()
+
+
+async def test_what_is_to_be_written_meanwhile_is_written_after_a_pause(wire: Wire) -> None:
+    wired = await wire(gather_s=0.0, retry_s=0.0)
+
+    async def written_by_the_timer() -> NotePresence:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not wired.writes:
+                await asyncio.sleep(0)
+        return await wired.written()
+
+    await wired.tell(DeviceCame(*TV))
+    await wired.written()
+    await wired.tell(DeviceCame("ann", "phone"))
+    wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, has_more=False))
+    assert (await written_by_the_timer()).came == (("ann", "phone"),)
+    wired.writes.pop().reply_to(WriteFailed("away"))
+    assert (await written_by_the_timer()).came == (("ann", "phone"),)
+
+
+async def test_however_often_devices_come_one_timer_is_set(wire: Wire) -> None:
+    wired = await wire(gather_s=0.0)
+    before = timers()
+    for number in range(10):
+        await wired.tell(DeviceCame("ann", f"tv-{number}"))
+        await wired.written()
+        wired.writes.pop().reply_to(PresenceNoted(is_lease_kept=True, has_more=False))
+        await a_few_turns()  # nothing is left to write, so the lease is to be renewed later
+    assert wired.writes == []
+    assert timers() - before <= 1
+
+
+async def test_one_write_is_under_way_at_once(wire: Wire) -> None:
+    wired = await wire()
+    await wired.tell(PresenceDue(), PresenceDue())  # of a timer that rang as somebody came
+    await wired.written()
+
+
+async def a_few_turns() -> None:
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+
+def timers() -> int:
+    """Return how many are set."""
+    return sum(isinstance(one, asyncio.TimerHandle) and not one.cancelled() for one in gc.get_objects())
+
+
 async def test_after_a_lease_that_had_ended_all_who_are_there_are_written_again(wire: Wire) -> None:
     wired = await wire()
     await wired.tell(DeviceCame("ann", "tv"))
@@ -307,6 +367,23 @@ async def test_after_a_lease_that_had_ended_all_who_are_there_are_written_again(
     for _ in range(2):
         await wired.answer()
         await wired.tell(DeviceCame("bob", "tv"))
+    assert wired.comparisons == 1
+
+
+async def test_after_a_lease_that_had_ended_nothing_is_compared_until_the_last_is_written_again(wire: Wire) -> None:
+    wired = await wire(max_batch=2)
+    await wired.tell(DeviceCame(*TV))
+    await wired.answer(is_lease_kept=False)
+    await wired.tell(PresenceDue())  # before it is known who is there
+    await wired.answer()
+    assert wired.comparisons == 0
+    (asked,) = wired.asked
+    asked.reply_to(DevicesConnected((TV, ("ann", "phone"), ("ann", "pc"))))
+    assert len((await wired.written()).came) == 2
+    await wired.answer()
+    assert len((await wired.written()).came) == 1
+    assert wired.comparisons == 0
+    await wired.answer()
     assert wired.comparisons == 1
 
 

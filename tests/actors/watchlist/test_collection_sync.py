@@ -8,16 +8,16 @@ from msgspec import structs
 from pykka import ActorRef
 
 from actors.messages.change import Change
-from actors.messages.channel import JOURNAL, HeadMoved, PubNubListUpdate, PubNubProgressUpdate
-from actors.messages.collections import PROGRESS, collection_of_list, line_of
-from actors.messages.connection import Deliver, Join, Leave
+from actors.messages.channel import JOURNAL, HeadMoved, PubNubDeviceUpdate, PubNubListUpdate, PubNubProgressUpdate
+from actors.messages.collections import DEVICES, PROGRESS, collection_of_list, line_of
+from actors.messages.connection import Deliver, Join, Leave, Listed
 from actors.messages.failures import ReadFailed
-from actors.messages.fanout import Relay
+from actors.messages.fanout import Relay, RelayPubNubMessage
 from actors.messages.journal import Commit, Committed, DeviceWrite, Operation, Outcome, Status, Update
-from actors.messages.journal_reads import Changes, ChangesExpired, Head, HeadsLoaded, LoadHeads
+from actors.messages.journal_reads import Changes, ChangesExpired, Head, HeadsLoaded, LoadHeads, SnapshotPage
 from actors.messages.registers import RegisterChange, RegisterOperation, RegisterUpdate
 from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
-from actors.watchlist.watchlist_sync import WatchlistSync
+from actors.watchlist.watchlist_sync import CROWD, WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
 from tests.actors.watchlist.test_watchlist_sync import Handled, Others
@@ -160,6 +160,124 @@ async def test_when_the_watchlist_is_compared_with_the_journal_so_are_the_lists_
     assert [(read.collection, read.revision) for read in others.reads()] == [(KIDS, 2)]
 
 
+async def test_that_another_node_has_written_is_no_reason_to_compare_anything(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    user.tell(HeadMoved(3, JOURNAL))  # there is nothing else to compare
+    await handled(user)
+    assert others.journal == []
+    user.tell(Join(devices.connection("tv"), collection=KIDS))
+    user.tell(heads(LINE, 2))
+    await handled(user)
+    others.journal.clear()
+    user.tell(HeadMoved(3, "b"))
+    await handled(user)
+    assert others.journal == []
+
+
+async def test_a_comparison_shows_that_a_list_is_of_another_epoch(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    def stands_in(epoch: str) -> HeadsLoaded:
+        return HeadsLoaded((Head(line=LINE, revision=2, clock=CLOCK, epoch=epoch),))
+
+    user.tell(Join(devices.connection("tv"), collection=KIDS))
+    for epoch in ("e", "e", "restored"):
+        assert others.reads() == []
+        user.tell(stands_in(epoch))
+        await handled(user)
+    assert [(read.collection, read.revision, read.epoch) for read in others.reads()] == [(KIDS, 2, "e")]
+
+
+async def test_a_write_to_a_list_is_refused_while_its_head_cannot_be_read_though_others_are_known(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    user.tell(write(others))
+    user.tell(HeadsLoaded(None))
+    await handled(user)
+    assert [(outcome.status, outcome.retry_after_s) for outcome in others.outcomes] == [(Status.REFUSED, 0.0)]
+    others.journal.clear()
+    while not others.journal:  # the actor asks again by its timer
+        await handled(user)
+    assert [load.lines for load in others.journal] == [(LINE,)]
+
+
+async def test_a_list_whose_clock_is_behind_does_not_put_the_users_clock_back(
+    started: Started, others: Others, handled: Handled
+) -> None:
+    user = started(WatchlistSync.start("ann", others.deps(), others.retired.append))
+    ahead = HLCTimestamp(others.now_ms + 5_000, 7, "other")
+    user.tell(HeadsLoaded((Head(line="ann", revision=3, clock=ahead),)))
+    user.tell(write(others))
+    user.tell(heads(LINE, 7))
+    await handled(user)
+    (commit,) = others.commits()
+    assert commit.operation.timestamp == HLCTimestamp(ahead.physical, 8, "here")
+
+
+async def test_who_follows_many_lists_keeps_in_use_what_is_written_to_now_and_then(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    def answer(load: LoadHeads) -> None:
+        load.reply_to(HeadsLoaded(tuple(Head(line=line, revision=0, clock=CLOCK) for line in load.lines)))
+
+    screen = devices.connection("screen")
+    for number in range(CROWD):
+        user.tell(Join(screen, collection=collection_of_list(f"followed-{number}")))
+    await handled(user)
+    for load in tuple(others.journal):
+        answer(load)
+    await handled(user)
+    others.journal.clear()
+    asked = []
+    for name in ("a", "b", "a", "b"):
+        user.tell(structs.replace(write(others), collection=collection_of_list(name)))
+        await handled(user)
+        for load in others.journal:
+            if isinstance(load, LoadHeads):
+                asked.append(load.lines)
+                answer(load)
+        await handled(user)
+        (commit,) = others.commits()
+        user.tell(Committed((commit,), (Outcome(status=Status.NOT_FOUND),)))
+        others.journal.clear()
+    assert asked == [(line_of("ann", collection_of_list(name)),) for name in ("a", "b")]
+
+
+async def test_a_list_that_is_shown_says_which_it_is(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
+) -> None:
+    user.tell(Join(devices.connection("tv"), since=1, collection=KIDS))
+    user.tell(heads(LINE, 5))
+    await handled(user)
+    others.journal.pop().reply_to(ChangesExpired("history_pruned", 5))
+    await handled(user)
+    others.journal.pop().reply_to(SnapshotPage(epoch="e", revision=5, items=b""))
+    await handled(user)
+    (listed,) = devices.told["tv"]
+    assert isinstance(listed, Listed)
+    assert listed.collection == KIDS
+
+
+@pytest.mark.parametrize("is_followed", [False, True])
+async def test_what_devices_say_of_themselves_is_shown_where_somebody_follows_it(
+    user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled, is_followed: bool
+) -> None:
+    line, screen = line_of("ann", DEVICES), devices.connection("screen")
+    user.tell(Join(screen, collection=DEVICES))
+    user.tell(heads(line, 3))
+    if not is_followed:
+        user.tell(Leave(screen))
+    change = RegisterChange(key="tv", says={"known": True})
+    user.tell(DeviceWrite(user_id="ann", device_id="tv", change=change, answer=None, collection=DEVICES))
+    await handled(user)
+    user.tell(register_update(others.commits()[0], 4))
+    said = PubNubDeviceUpdate(device_id="tv", operation="update", timestamp=CLOCK, revision=5, origin="b")
+    user.tell(RemoteUpdate(said))
+    await handled(user)
+    assert [type(relay) for relay in others.relayed] == ([Relay, RelayPubNubMessage] if is_followed else [])
+
+
 async def test_of_a_deleted_list_each_device_asks_for_itself(
     user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
 ) -> None:
@@ -268,12 +386,27 @@ async def test_a_word_on_a_register_is_committed_to_its_line_and_relayed(
     (commit,) = others.commits()
     assert isinstance(commit.operation, RegisterOperation)
     assert (commit.operation.line, commit.operation.change) == (PROGRESS_LINE, change)
+    assert commit.operation.is_stamped_here  # else it would be superseded where another node's clock is ahead
     user.tell(register_update(commit, 4))
     await handled(user)
     (relay,) = others.relayed
     assert isinstance(relay, Relay)
     assert [update.revision for update in relay.updates] == [4]
     assert [outcome.status for outcome in others.outcomes] == [Status.UPDATED]
+
+
+async def test_a_word_on_a_register_keeps_the_stamp_of_its_author(
+    user: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    stamp = HLCTimestamp(others.now_ms - 60_000, 3, "tv")
+    change = RegisterChange(key=str(UUID(int=1)), says={"position": 5}, timestamp=stamp)
+    user.tell(DeviceWrite(user_id="ann", device_id="tv", change=change, answer=None, collection=PROGRESS))
+    user.tell(heads(PROGRESS_LINE, 3))
+    await handled(user)
+    (commit,) = others.commits()
+    assert isinstance(commit.operation, RegisterOperation)
+    assert (commit.operation.timestamp, commit.operation.change.timestamp) == (stamp, stamp)
+    assert not commit.operation.is_stamped_here
 
 
 async def test_what_is_missing_of_registers_each_device_asks_for_itself(

@@ -96,6 +96,7 @@ async def test_who_begins_to_follow_is_resumed_at_revision_0_whatever_it_says_an
     (resumed,) = followed.devices.told["a"]
     assert isinstance(resumed, Replayed)
     assert (resumed.revision, resumed.head, resumed.epoch, resumed.frames) == (0, 0, "e1", ())
+    assert resumed.collection == LISTS
     await followed.answer(lists(kids="For the kids", later="later"))
     assert followed.told("a") == [told(kids="For the kids", later="later")]
     assert followed.told_all() == []

@@ -242,6 +242,16 @@ async def test_a_write_is_stamped_and_goes_to_the_journal_before_anybody_is_told
     assert (others.relayed, others.published, others.outcomes) == ([], [], [])
 
 
+async def test_a_foreign_remove_takes_its_tags_to_the_journal(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    watchlist.tell(others.write(action="remove", removed_tags=("a", "b")))
+    await handled(watchlist)
+    (commit,) = others.commits()
+    assert isinstance(commit.operation, Operation)
+    assert commit.operation.removed_tags == ("a", "b")
+
+
 async def test_writes_do_not_wait_for_each_others_commits(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
@@ -584,6 +594,16 @@ async def test_a_head_of_another_epoch_makes_it_look_however_low_it_is(
     assert len(others.reads()) == 1
 
 
+async def test_what_a_connection_has_missed_may_show_another_epoch(
+    in_epoch: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
+) -> None:
+    in_epoch.tell(Join(devices.connection("b"), since=1))
+    await handled(in_epoch)
+    others.reads()[0].reply_to(structs.replace(changes(1, 3), epoch="promoted"))
+    await handled(in_epoch)
+    assert [(read.revision, read.epoch) for read in others.reads()] == [(1, None), (3, "e")]
+
+
 async def test_a_gap_older_than_the_kept_history_is_left_to_every_connection(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled, devices: Devices
 ) -> None:
@@ -596,6 +616,7 @@ async def test_a_gap_older_than_the_kept_history_is_left_to_every_connection(
     (asked,) = devices.told["screen"][1:]
     assert (asked.first_revision, asked.frames) == (9001, ())
     assert isinstance(asked, Deliver)
+    assert others.metrics.gaps_healed == 1
     assert len(devices.told["b"]) == 2
     watchlist.tell(Join(connection, since=3))  # as a connection does that is told so
     await handled(watchlist)
@@ -827,10 +848,10 @@ async def test_of_thousands_of_lists_that_a_user_names_few_are_in_use_at_once(
         others.commits()[-1].reply_to(Committed((others.commits()[-1],), (Outcome(status=Status.NOT_FOUND),)))
         await handled(unwatched)
     others.journal.clear()
-    for name in ("followed", "list-0"):
+    for name in ("followed", "list-0", f"list-{CROWD - 1}"):
         unwatched.tell(structs.replace(others.write(), collection=collection_of_list(name)))
     await handled(unwatched)
-    assert len(others.commits()) == 1  # of what is followed
+    assert len(others.commits()) == 2  # of what is followed, and of what came since the last crowd
     assert [message.lines for message in others.journal if isinstance(message, LoadHeads)] == [
         (line_of("ann", collection_of_list("list-0")),)
     ]

@@ -3,6 +3,7 @@
 import shutil
 import sqlite3
 import stat
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -264,3 +265,52 @@ def test_a_backup_from_before_there_were_lists_is_refused_where_the_latest_commi
             mark.raise_to(line_of("ann", collection_of_list("films")), 3)
         with closing(HighWaterMark(file)) as mark, pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
             mark.check(old)
+
+
+@pytest.fixture
+def in_epoch(file: Path) -> Iterator[sqlite3.Connection]:
+    """A database of epoch ``e1`` in which nobody has written anything."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as database:
+        database.execute("CREATE TABLE meta (key TEXT, value TEXT)")
+        database.execute("CREATE TABLE heads (user_id TEXT, revision BIGINT)")
+        database.execute("INSERT INTO meta VALUES ('epoch', 'e1')")
+        yield database
+
+
+def test_a_journal_that_cannot_be_read_is_said_to_be_overwritten_by_who_saw_that_and_at_the_next_start(
+    file: Path, in_epoch: sqlite3.Connection
+) -> None:
+    with closing(HighWaterMark(file)) as mark, closing(HighWaterMark(file)) as next_start:
+        mark.check_not_spoilt()
+        mark.check(in_epoch)
+        mark.raise_to("ann", 0)
+        mark.check_not_spoilt()
+        mark.spoil()
+        for of_whom in (mark, next_start):
+            with pytest.raises(StoreUnavailable, match="was overwritten while in use"):
+                of_whom.check_not_spoilt()
+
+
+def test_a_backup_of_a_renewed_epoch_is_taken_without_a_restart_when_its_epoch_is_renewed_too(
+    file: Path, in_epoch: sqlite3.Connection
+) -> None:
+    with closing(HighWaterMark(file)) as renewing, closing(HighWaterMark(file)) as mark:
+        renewing.check(in_epoch)
+        renewing.raise_to("ann", 0)
+        renewing.forget()
+        renewing.note_renewed()
+        for _ in range(2):
+            with pytest.raises(StoreUnavailable, match="of an epoch that was renewed since"):
+                mark.check(in_epoch)
+        in_epoch.execute("UPDATE meta SET value = 'e2'")
+        mark.check(in_epoch)
+
+
+def test_who_has_not_looked_at_the_journal_leaves_the_mark_as_it_is(file: Path, in_epoch: sqlite3.Connection) -> None:
+    with closing(HighWaterMark(file)) as mark, closing(HighWaterMark(file)) as next_start:
+        mark.check(in_epoch)
+        mark.raise_to("ann", 3)
+        next_start.raise_to("ann", 1)
+        next_start.spoil()
+        with pytest.raises(StoreUnavailable, match=GONE_BACK.format(0)):
+            next_start.check(in_epoch)
