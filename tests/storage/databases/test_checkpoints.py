@@ -15,6 +15,7 @@ from storage.journal.history import DEFAULT_HISTORY
 from storage.journal.journal_store import SqlJournalStore
 from storage.schema.version import bring_up_to_date
 from tests.storage.author import Author
+from tests.timeouts import TIMEOUT_S
 
 
 @pytest.fixture
@@ -117,6 +118,25 @@ def test_where_no_thread_can_be_begun_commits_go_on_and_the_next_checkpoint_is_t
     assert [record.getMessage() for record in caplog.records] == [
         "sqlite: a checkpoint failed, and commits do its work: can't start new thread"
     ]
+
+
+def test_one_is_under_way_at_a_time(file: Path) -> None:
+    connected: list[sqlite3.Connection] = []
+    may_go_on = threading.Event()
+
+    def connect() -> sqlite3.Connection:
+        connected.append(sqlite3.connect(file, check_same_thread=False))
+        assert may_go_on.wait(TIMEOUT_S)
+        return connected[-1]
+
+    checkpoints = Checkpoints(connect)
+    for _ in range(3):
+        checkpoints.begin()
+    may_go_on.set()
+    checkpoints.close()
+    (connection,) = connected
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        connection.execute("SELECT 1")
 
 
 def test_a_journal_of_larger_pages_is_written_on(file: Path, author: Author) -> None:

@@ -211,6 +211,12 @@ def test_a_database_that_is_up_to_date_opens_without_alembic(tmp_path: Path) -> 
     subprocess.run([sys.executable, "-c", script], check=True, cwd=root, timeout=TIMEOUT_S)
 
 
+def test_a_restored_database_of_an_older_release_is_upgraded_when_it_is_declared_one(database_url: str) -> None:
+    migrate_to("0002", database_url)
+    renew_epoch(database_url)
+    assert schema_version(database_url) == HEAD
+
+
 def test_a_restored_database_can_be_declared_one(journal: SqlJournalStore, author: Author, database_url: str) -> None:
     journal.commit([author.add("alien")])
     epoch = changes(journal, 1).epoch
