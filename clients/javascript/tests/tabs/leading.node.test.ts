@@ -1,13 +1,15 @@
-/** A tab that leads: what the others hear of it, and what it leaves behind. */
+/** A tab that leads: what the others hear of it, and what it does for them. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
 import { PROGRESS, prefixOf } from "../../src/data/keys.js";
+import { UserCollections } from "../../src/data/user_collections.js";
 import { SupersededError } from "../../src/stores/store.js";
+import type { TabSession } from "../../src/tabs/tab_session.js";
 import { content } from "../contents.js";
-import { open } from "./tab_by_hand.js";
+import { OF_LEADER, open } from "./tab_by_hand.js";
 
 const A = content(1);
 
@@ -52,15 +54,20 @@ test("a tab that has begun again connects once, and one that is offline or leads
   assert.equal(await questions(), 0);
 });
 
-test("who comes to another tab has the one that leads connect at once", async (context) => {
+test("who comes to this tab or another one has the one that leads connect at once", async (context) => {
   const { tabs, session, getToken } = open(context);
   tabs.grant();
   await session.shown;
-  for (const type of ["hello", "wake"] as const) {
+  for (const come of [
+    () => tabs.onMessage({ type: "call", name: "another's", call: { type: "hello" } }),
+    () => tabs.onMessage({ type: "call", name: "another's too", call: { type: "wake" } }),
+    () => session.hello(),
+    () => session.wake(),
+  ]) {
     await setImmediate();
     assert.equal(session.state, "waiting");
     const before = getToken.mock.callCount();
-    tabs.onMessage({ type: "call", name: type, call: { type } });
+    come();
     await setImmediate();
     assert.equal(getToken.mock.callCount(), before + 1);
   }
@@ -73,22 +80,143 @@ test("a tab that leads does what a tab of a release before registers asks for", 
   const writes = [{ name: "a name", content_id: A }];
   tabs.onMessage({ type: "call", name: "a call", call: { type: "write", operation: "add", writes } });
   await setImmediate();
+  const done = tabs.told.flatMap((message) => (message.type === "batch" ? message.done : []));
+  assert.equal(done.filter((name) => name === "a call").length, 1);
   assert.deepEqual(
     (await store.read("alice"))?.queue.map(({ operation, content_id, origin }) => [operation, content_id, origin]),
     [["add", A, "a name"]],
   );
 });
 
-test("what a tab that leads holds of a report is stored when it closes", async (context) => {
-  const { store, tabs, session } = open(context, PROGRESS);
+for (const [when, leave] of [
+  ["it closes", (session: TabSession) => session.close()],
+  ["its page is hidden", async (session: TabSession) => session.flush()],
+] as const) {
+  test(`what a tab that leads holds of a report is stored when ${when}`, async (context) => {
+    const { store, tabs, session } = open(context, PROGRESS);
+    tabs.grant();
+    await session.shown;
+    const key = prefixOf(PROGRESS) + A;
+    for (const data of [7, 8].map((seconds) => ({ position_seconds: seconds, state: "playing" }))) {
+      void session.write("report", [key], { data });
+      await setImmediate();
+    }
+    assert.equal((await store.read("alice"))?.queue.at(-1)?.data?.["position_seconds"], 7);
+    await leave(session);
+    await setImmediate();
+    const queue = (await store.read("alice"))?.queue ?? [];
+    assert.deepEqual(queue.at(-1)?.data, { position_seconds: 8, state: "playing" });
+  });
+}
+
+test("registers have their part without a connection: where this tab's app or another's wants them, or a write waits", async (context) => {
+  const key = prefixOf(PROGRESS) + A;
+  const { tabs, session } = open(context, PROGRESS);
   tabs.grant();
   await session.shown;
-  const key = prefixOf(PROGRESS) + A;
-  for (const data of [7, 8].map((seconds) => ({ position_seconds: seconds, state: "playing" }))) {
-    void session.write("report", [key], { data });
-    await setImmediate();
-  }
+  await setImmediate();
+  assert.deepEqual(session.registers(PROGRESS), []);
+  context.mock.timers.reset();
+  const another = open(context);
+  another.tabs.grant();
+  await another.session.shown;
+  await setImmediate();
+  assert.equal(another.session.part, null); // nobody needs it
+  another.tabs.onMessage({ type: "call", name: "another's", call: { type: "open_list", list: PROGRESS } });
+  await setImmediate();
+  assert.notEqual(another.session.part, null);
+  context.mock.timers.reset();
+  const restarted = open(context);
+  const before = new UserCollections("alice", null, () => "r");
+  before.enqueue("update", key, 1, { data: { position_seconds: 7, state: "paused" } });
+  await restarted.store.save("alice", before.takeChanges().changes);
+  restarted.tabs.grant();
+  await restarted.session.shown;
+  await setImmediate();
+  assert.equal(restarted.session.registers(PROGRESS)?.length, 1);
+});
+
+test("a tab that has followed registers follows them when it leads, too", async (context) => {
+  const { tabs, session } = open(context, PROGRESS);
+  tabs.onMessage(OF_LEADER);
+  await session.shown;
+  await setImmediate();
+  assert.notEqual(session.part, null);
+  tabs.grant();
+  await setImmediate();
+  const said = tabs.told.findLast((message) => message.type === "batch");
+  assert.notEqual(said?.type === "batch" && said.transient, null);
+});
+
+test("a tab that leads tells how it stands, and one that follows says nothing of that", async (context) => {
+  const { tabs, session } = open(context);
+  session.announce();
+  assert.deepEqual(
+    tabs.told.filter(({ type }) => type === "batch"),
+    [],
+  );
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  tabs.told.length = 0;
+  session.announce();
+  const { state, transport, storage } = session;
+  assert.notEqual(state, "stopped");
+  const [said] = tabs.told;
+  assert.ok(said?.type === "batch" && said.leader !== "");
+  const { leader: _, ...rest } = said;
+  const nothing = { changes: [], events: [], done: [] };
+  assert.deepEqual(rest, { type: "batch", state, transport, storage, transient: null, ...nothing });
+});
+
+test("only a tab that leads says what is stored, and whose that is", async (context) => {
+  const { tabs, session } = open(context);
+  tabs.onMessage({ ...OF_LEADER, leader: "another" });
+  await session.shown;
+  tabs.told.length = 0;
+  tabs.onMessage({ type: "ask_stored" });
+  assert.equal(tabs.told.length, 0);
+  tabs.grant();
+  await setImmediate();
+  const leader = tabs.told.flatMap((message) => (message.type === "batch" ? [message.leader] : [])).at(-1);
+  tabs.onMessage({ type: "ask_stored" });
+  const said = tabs.told.at(-1);
+  assert.deepEqual([said?.type, said?.type === "stored" && said.leader], ["stored", leader]);
+});
+
+test("a tab that follows does not begin again: another leads", async (context) => {
+  const { store, tabs, session } = open(context);
+  tabs.onMessage(OF_LEADER);
+  await session.shown;
+  const claim = context.mock.method(store, "claim");
+  session.restart();
+  await setImmediate();
+  assert.deepEqual([claim.mock.callCount(), session.state], [0, "live"]);
+});
+
+test("a tab that is told twice that it leads begins once", async (context) => {
+  const { store, tabs, session, getToken } = open(context);
+  const claim = context.mock.method(store, "claim");
+  tabs.grant();
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  assert.equal(getToken.mock.callCount(), 1);
+  assert.equal(claim.mock.calls[0]?.arguments.at(1), false); // no tab has led before: nothing may be missing
   await session.close();
-  const queue = (await store.read("alice"))?.queue ?? [];
-  assert.deepEqual(queue.at(-1)?.data, { position_seconds: 8, state: "playing" });
+  assert.equal(session.state, "waiting");
+});
+
+test("what the leader before had in memory only comes before what this tab has called for since", async (context) => {
+  const { tabs, session } = open(context);
+  const others = new UserCollections("alice", null, () => "of the other");
+  others.enqueue("add", A, Date.now(), { origin: "a call" });
+  tabs.onMessage({ ...OF_LEADER, storage: "memory" });
+  tabs.onMessage({ type: "stored", leader: "other", stored: others.state.stored() });
+  await session.shown;
+  session.write("remove", [A]);
+  assert.deepEqual(session.items(), []);
+  tabs.grant();
+  await setImmediate();
+  assert.deepEqual([session.items(), session.queueLength], [[], 2]);
 });

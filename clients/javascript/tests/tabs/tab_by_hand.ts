@@ -9,6 +9,19 @@ import type { TabMessage } from "../../src/tabs/tab_message.js";
 import { TabSession } from "../../src/tabs/tab_session.js";
 import type { TabSessionDeps } from "../../src/tabs/tab_session_deps.js";
 
+/** What the tab that leads says when nothing has happened. */
+export const OF_LEADER = {
+  type: "batch",
+  leader: "other",
+  state: "live",
+  transport: "websocket",
+  storage: "persistent",
+  transient: null,
+  changes: [],
+  events: [],
+  done: [],
+} as const;
+
 export class FailingStore extends MemoryStore {
   /** What the next calls reject with. */
   readonly failures: Error[] = [];
@@ -33,26 +46,32 @@ export class FailingStore extends MemoryStore {
 
 /** One tab's side: the test grants, takes away, and is told. */
 class TabsByHand {
-  readonly canTell = true;
+  canTell = true;
   readonly told: TabMessage[] = [];
   asked = 0;
+  isClosed = false;
   grant = (): void => {};
+  lose = (): void => {};
   onMessage: (message: TabMessage) => void = () => {};
 
   tell(message: TabMessage): void {
+    if (this.isClosed) throw new DOMException("the channel is closed", "InvalidStateError");
     this.told.push(message);
   }
 
-  lead(onGranted: () => void): void {
+  lead(onGranted: () => void, onLost: () => void): void {
     this.grant = onGranted;
+    this.lose = onLost;
   }
 
-  takeLead(onGranted: () => void): void {
+  takeLead(onGranted: () => void, onLost: () => void): void {
     this.asked += 1;
-    this.grant = onGranted;
+    this.lead(onGranted, onLost);
   }
 
-  close(): void {}
+  close(): void {
+    this.isClosed = true;
+  }
 }
 
 export function open(context: TestContext, ...lists: string[]) {
@@ -77,5 +96,5 @@ export function open(context: TestContext, ...lists: string[]) {
   };
   const session = new TabSession("alice", deps, new Map(lists.map((list) => [list, null])));
   context.after(() => void session.close());
-  return { store, tabs, events, session, getToken, passTimeout: () => context.mock.timers.tick(60_000) };
+  return { store, guarded, tabs, events, session, getToken, passTimeout: () => context.mock.timers.tick(60_000) };
 }

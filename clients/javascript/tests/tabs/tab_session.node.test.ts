@@ -9,21 +9,9 @@ import { ErasedError, SupersededError } from "../../src/stores/store.js";
 import type { TabMessage } from "../../src/tabs/tab_message.js";
 import type { TabSession } from "../../src/tabs/tab_session.js";
 import { content } from "../contents.js";
-import { open } from "./tab_by_hand.js";
+import { OF_LEADER, open } from "./tab_by_hand.js";
 
 const [A, B] = [content(1), content(2)];
-
-const OF_LEADER = {
-  type: "batch",
-  leader: "other",
-  state: "live",
-  transport: "websocket",
-  storage: "persistent",
-  transient: null,
-  changes: [],
-  events: [],
-  done: [],
-} as const;
 
 function contents(session: TabSession): string[] {
   return session.items().map((item) => item.content_id);
@@ -141,6 +129,20 @@ test("a tab that closes before its leader has answered says so to who waits", as
   const { stored } = session.write("add", [A]);
   await session.close();
   await assert.rejects(stored, /closed/u);
+});
+
+test("a tab that was closed while it followed tells nothing more, hears nothing and takes no lead", async (context) => {
+  const { tabs, events, session, passTimeout } = open(context);
+  session.write("add", [A]).stored.catch(() => undefined);
+  await session.close();
+  await Promise.all([session.shown, session.closed]);
+  events.length = 0;
+  const signedOut = { type: "signed_out", user_id: "alice", erased: false } as const;
+  tabs.onMessage({ ...OF_LEADER, events: [signedOut] });
+  tabs.grant();
+  await setImmediate();
+  passTimeout();
+  assert.deepEqual([tabs.isClosed, tabs.asked, events, session.state], [true, 0, [], "stopped"]);
 });
 
 test("what the user does is shown at once, and told to other tabs when it is stored", async (context) => {
@@ -266,6 +268,20 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
   const event = { type: "signed_out", user_id: "alice", erased: false } as const;
   tabs.onMessage({ ...OF_LEADER, state: "signed_out", transport: null, events: [event] });
   assert.equal(events.at(-1), "signed_out");
+});
+
+test("a leader that does what it is asked for is not relieved, and who has asked is told of it", async (context) => {
+  const { tabs, session, passTimeout } = open(context);
+  const { stored } = session.write("add", [A]);
+  const done = tabs.told.flatMap((message) => (message.type === "call" ? [message.name] : []));
+  tabs.onMessage({ ...OF_LEADER, done });
+  await stored;
+  passTimeout();
+  assert.equal(tabs.asked, 0);
+  session.hello();
+  tabs.onMessage(OF_LEADER);
+  passTimeout();
+  assert.equal(tabs.asked, 1); // it is there, and has not done it
 });
 
 test("a leader that does not answer is relieved, once", async (context) => {
