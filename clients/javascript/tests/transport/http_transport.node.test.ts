@@ -42,6 +42,27 @@ test("where an engine shows no parts of an answer, a poll is read when it is who
   assert.deepEqual(line.all, [OPENED, HEARD, RECEIVED, ["polled"]]);
 });
 
+test("an answer that breaks off ends the connection, whether the engine shows parts of it or not", async (context) => {
+  const broken = (): Response => {
+    const body = new ReadableStream({
+      pull(controller): void {
+        controller.error(new TypeError("terminated"));
+      },
+    });
+    return new Response(body, { headers: TYPE });
+  };
+  const whole = broken();
+  const text = whole.text.bind(whole);
+  Object.defineProperties(whole, { body: { value: undefined }, text: { value: text } });
+  for (const response of [broken(), whole]) {
+    const line = open(context, async () => response);
+    await setImmediate();
+    await setImmediate();
+    assert.deepEqual(line.all, [OPENED, ["closed", 1006]]);
+    context.mock.restoreAll();
+  }
+});
+
 test("without `fetch` there is no connection", async (context) => {
   const { fetch } = globalThis;
   context.after(() => Object.assign(globalThis, { fetch }));
@@ -86,6 +107,10 @@ test("what is no stream of events opens nothing", async (context) => {
     [() => new Response("<h1>Log in</h1>"), [200, 0, undefined]],
     [() => new Response(PONG, { status: 203, headers: TYPE }), [203, 0, undefined]],
     [() => new Response("", { status: 503, headers: { "retry-after": "-5" } }), [503, 0, undefined]],
+    [
+      () => new Response("", { status: 503, headers: { "retry-after": "Fri, 27 Nov 2026 20:45:00 GMT" } }),
+      [503, 0, undefined],
+    ],
     [() => Response.json(problem, { status: 403, headers: own }), [403, 7, "No."]],
   ];
   for (const [answer, given] of answers) {
@@ -158,12 +183,29 @@ test("what is put out together goes as one request, and one request is under way
   ]);
 });
 
+test("a write is a POST of JSON, and a connection goes on for as long as it likes once that is answered", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  const line = new LineByHand();
+  const answer = async (): Promise<Response> => Response.json({ results: [{ status: "added" }] });
+  const fetched = context.mock.method(globalThis, "fetch", answer);
+  new HttpTransport(line, "the-token", false).send(WRITE);
+  await setImmediate();
+  context.mock.timers.tick(30_000);
+  assert.deepEqual(line.all, [["received", { status: "added", type: "ack", id: "r.1" }]]);
+  const [[url, options] = []] = fetched.mock.calls.map((call) => call.arguments as unknown as [string, RequestInit]);
+  assert.equal(url, "http://service/api/v1/sync/operations");
+  assert.equal(options?.method, "POST");
+  assert.deepEqual(options.headers, { "content-type": "application/json", authorization: "Bearer the-token" });
+});
+
 test("a write that is refused, or not answered within 30 s, ends the connection", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const problem = { title: "Unauthorized", status: 401, detail: "The token has ended." };
   const own = { "content-type": "application/problem+json" };
   const answers: [() => Promise<Response>, number][] = [
     [async () => Response.json(problem, { status: 401, headers: own }), 4500],
+    [async () => Response.json({ ...problem, status: 403 }, { status: 403, headers: own }), 1006],
+    [() => Promise.reject(new TypeError("no network")), 1006],
     [async () => Response.json(problem, { status: 401 }), 1006],
     [async () => new Response("<h1>Log in</h1>"), 1006],
     [() => new Promise(() => undefined), 1006],

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setImmediate } from "node:timers/promises";
 
 import type { Input } from "../../src/transport/carrying.js";
 import { Link } from "../../src/transport/link.js";
@@ -76,7 +77,11 @@ test("a dropped link tells nothing of a late answer", async () => {
 
 test("a link that has ended holds nothing any more, and tells nothing", async (context) => {
   let dropped = 0;
+  const asked: unknown[] = [];
   class Socket {
+    constructor(...given: unknown[]) {
+      asked.push(given);
+    }
     close(): void {
       dropped += 1;
     }
@@ -91,4 +96,61 @@ test("a link that has ended holds nothing any more, and tells nothing", async (c
   link.putLast((core) => core.closed(1006));
   link.put((core) => core.heard());
   assert.deepEqual([all, link.isClosed, link.signal?.aborted, dropped], [[["closed", 1006]], true, true, 1]);
+  assert.deepEqual(asked, [["ws://h/", ["syncd.v1", "bearer.t"]]]);
 });
+
+test("a link that is dropped while the part for it is on its way asks for nothing and opens nothing", async (context) => {
+  let sockets = 0;
+  class Socket {
+    constructor() {
+      sockets += 1;
+    }
+    close(): void {}
+  }
+  const all: Told[] = [];
+  const service = { address: "ws://h", getToken: () => null, WebSocket: Socket as never };
+  const fetched = context.mock.method(globalThis, "fetch", () => new Promise(() => undefined));
+  const link = new Link(service, (happened) => all.push(told(happened)));
+  link.open("stream", "/", "t");
+  const probed = link.probe("/", "t");
+  link.drop();
+  await probed;
+  await setImmediate();
+  assert.deepEqual([all, fetched.mock.callCount(), sockets], [[], 0, 0]);
+});
+
+test("a link has ended before the core is told how: what that asks for at once takes another one", () => {
+  const service = { address: "ws://h", getToken: () => null, WebSocket: globalThis.WebSocket };
+  const isClosed: boolean[] = [];
+  const link: Link = new Link(service, () => isClosed.push(link.isClosed));
+  link.put((core) => core.opened());
+  link.putLast((core) => core.closed(1006));
+  assert.deepEqual(isClosed, [false, true]);
+});
+
+for (const [transport, isPolling] of [
+  ["stream", false],
+  ["polling", true],
+] as const) {
+  test(`by ${transport} a link asks with its token, for no redirect and no copy, and an end is told as ${transport} has it`, async (context) => {
+    const all: Told[] = [];
+    const service = { address: "ws://h", getToken: () => null, WebSocket: globalThis.WebSocket };
+    const headers = { "content-type": "text/event-stream" };
+    const end = 'event: close\ndata: {"code":1000,"reason":"poll"}\n\n';
+    const fetched = context.mock.method(globalThis, "fetch", async (url: string) =>
+      url === "http://h/stream" ? new Response(end, { headers }) : new Promise(() => undefined),
+    );
+    const link = new Link(service, (happened) => all.push(told(happened)));
+    link.open(transport, "/stream", "the-token");
+    await setImmediate();
+    await setImmediate();
+    assert.deepEqual(all.at(-1), isPolling ? ["polled"] : ["closed", 1000]);
+    assert.equal(link.isClosed, !isPolling);
+    link.drop();
+    const [[, { headers: sent, redirect, cache, signal }]] = fetched.mock.calls.map(
+      (call) => call.arguments,
+    ) as unknown as [[string, RequestInit]];
+    assert.deepEqual(sent, { accept: "text/event-stream", authorization: "Bearer the-token" });
+    assert.deepEqual([redirect, cache, signal], ["error", "no-store", link.signal]);
+  });
+}

@@ -22,6 +22,7 @@ test("a probe has succeeded when something came, and is told once", () => {
     socket.onopen();
     assert.deepEqual(line.all, []);
     end(socket);
+    assert.equal(line.all.length, 1);
     socket.onclose({ code: 1000 });
     assert.deepEqual([line.all, socket.closedWith], [[["probed", isThere]], [1000]]);
   }
@@ -34,6 +35,14 @@ test("a probe that nothing comes of ends after 10 s, or when it is dropped", (co
   probe(new LineByHand(() => dropped as never), TARGET, "t")();
   assert.deepEqual(dropped.closedWith, [1000]);
   probe(line, TARGET, "t");
-  context.mock.timers.tick(10_000);
+  context.mock.timers.tick(9999);
+  assert.deepEqual(line.all, []);
+  context.mock.timers.tick(1);
+  assert.deepEqual(line.all, [["probed", false]]);
+});
+
+test("where no WebSocket can be made there is none", () => {
+  const line = new LineByHand();
+  probe(line, TARGET, "t");
   assert.deepEqual(line.all, [["probed", false]]);
 });

@@ -84,6 +84,45 @@ test("an explanation is waited for 5 s, and of those that cannot be ended there 
   assert.equal(last.line.all[0]?.[1], 403);
 });
 
+test("an open socket tells what comes and how it ends, which is no failed opening, sends, and is closed with 1000", async (context) => {
+  const socket = Object.assign(new SocketByHand(), {
+    sent: [] as string[],
+    send: (text: string) => socket.sent.push(text),
+  });
+  const line = new LineByHand(() => socket as never);
+  const fetched = context.mock.method(globalThis, "fetch", async () => new Response());
+  const transport = new WebSocketTransport(line, "t");
+  transport.open(TARGET);
+  socket.onopen();
+  socket.onmessage({ data: '{"type":"pong"}' });
+  transport.send({ type: "ping" });
+  socket.onerror();
+  await setImmediate();
+  socket.onclose({ code: 4500 });
+  await setImmediate();
+  assert.deepEqual(line.all, [["opened"], ["received", { type: "pong" }], ["closed", 4500]]);
+  transport.drop();
+  assert.deepEqual([socket.sent, socket.closedWith, fetched.mock.callCount()], [['{"type":"ping"}'], [1000], 0]);
+});
+
+test("a socket that does not open is told once, by whichever of its events", async (context) => {
+  const ends: ((socket: SocketByHand) => void)[] = [
+    (socket) => socket.onerror(),
+    (socket) => socket.onclose({ code: 1006 }),
+  ];
+  for (const end of ends) {
+    const socket = new SocketByHand();
+    const line = new LineByHand(() => socket as never);
+    context.mock.method(globalThis, "fetch", async () => new Response());
+    new WebSocketTransport(line, "t").open(TARGET);
+    end(socket);
+    await setImmediate();
+    await setImmediate();
+    assert.deepEqual(line.all, [["openFailed"]]);
+    context.mock.restoreAll();
+  }
+});
+
 test("a socket that was closed while it opened is not explained", async (context) => {
   const socket = new SocketByHand();
   const line = new LineByHand(() => socket as never);
@@ -91,6 +130,7 @@ test("a socket that was closed while it opened is not explained", async (context
   new WebSocketTransport(line, "t").open(TARGET);
   line.close();
   socket.onclose({ code: 1006 });
+  await setImmediate();
   assert.equal(fetched.mock.callCount(), 0);
 });
 
