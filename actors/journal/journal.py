@@ -6,6 +6,7 @@ from typing import Any, Final, Never
 
 from actors.journal.group_commit import MAX_BATCH, GroupCommit
 from actors.journal.list_edits import ListEdits
+from actors.journal.presence_writes import PresenceWrites
 from actors.journal.read_turns import ReadTurns
 from actors.journal.refusals import Refusals
 from actors.journal.writability import Writability
@@ -19,7 +20,7 @@ from actors.ports import StoreClient
 from actors.runtime.supervisor import SupervisedActor
 
 PROBED_USER: Final = "probe"
-"""Of whom nothing is to be known, but that it can be read."""
+"""Whose head a probe reads: not to learn it, but to see that reading works."""
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Journal(SupervisedActor):
 
     Group commit: what is told while transactions are under way goes into the next one together. Nobody is answered
     before it has committed. Reads go their own way, and no read waits for a write, nor a write for a read: a read sees
-    every commit that was answered before it was told. Only who reads on and on rests while others wait to write.
+    every commit that was answered before it was told. Only a user who reads on and on rests while others wait to write.
     Nothing that a store, an operation or a ``reply_to`` raises ends the actor.
 
     Args:
@@ -44,6 +45,7 @@ class Journal(SupervisedActor):
         self._writability = Writability(store, metrics, refusals)
         self._commits = GroupCommit(store, metrics, self._writability)
         self._list_edits = ListEdits(store, metrics, self._writability)
+        self._presence_writes = PresenceWrites(store, metrics, self._writability)
         self._reads = ReadTurns(store, metrics, refusals, lambda: self._commits.is_full)
         self._gathered = 0
 
@@ -63,7 +65,7 @@ class Journal(SupervisedActor):
                 self._commits.send()
                 self._list_edits.add(message)
             case WritePresence():
-                self._list_edits.write_presence(message)
+                self._presence_writes.begin(message)
             case Settle(reply_to=reply_to):
                 self._commits.settle(reply_to)
             case Probe():
@@ -88,4 +90,5 @@ class Journal(SupervisedActor):
             await asyncio.wait(under_way)  # whatever waits behind these begins before this goes on
 
     def _all_under_way(self) -> set[asyncio.Future[Any]]:
-        return self._reads.under_way | self._commits.under_way | self._list_edits.under_way
+        writes = self._commits.under_way | self._list_edits.under_way | self._presence_writes.under_way
+        return self._reads.under_way | writes

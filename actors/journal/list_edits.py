@@ -1,15 +1,14 @@
-"""The journal's writes that are no operations, a transaction each: what lists there are, and who is online."""
+"""The journal's edits of which lists a user has, and what they are called: a transaction each."""
 
 import asyncio
 import logging
 from functools import partial
 from typing import Any, Final
 
-from actors.errors import StatementRefused, StoreUnavailable
+from actors.errors import StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.journal.writability import Writability
-from actors.messages.devices import WritePresence
 from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListEdit, ListEditOutcome, ListPut, PutList
 from actors.messages.store import DropList, NameList
@@ -43,12 +42,11 @@ class ListEdits:
         self._writability = writability
         self._turns: UserTurns[Edit] = UserTurns()
         self._edits: set[asyncio.Future[Any]] = set()
-        self._presences: set[asyncio.Future[Any]] = set()
 
     @property
     def under_way(self) -> set[asyncio.Future[Any]]:
         """The transactions under way."""
-        return self._edits | self._presences
+        return set(self._edits)
 
     def add(self, message: Edit) -> None:
         """Take ``message`` in, and begin it when its turn comes."""
@@ -57,12 +55,6 @@ class ListEdits:
         else:
             self._metrics.list_edits_refused += 1
             self._answer(message, _TOO_MANY)
-
-    def write_presence(self, message: WritePresence) -> None:
-        """Hand ``message`` to the store at once: ``Presence`` has one of these under way at a time."""
-        done: asyncio.Future[Any] = self._store.write(message.request)
-        self._presences.add(done)
-        done.add_done_callback(partial(self._finish_presence, message))
 
     def _send(self) -> None:
         limit = MAX_UNDER_WAY if self._metrics.unavailable is None else 1
@@ -81,7 +73,7 @@ class ListEdits:
 
     def _finish(self, message: Edit, is_in_outage: bool, done: "asyncio.Future[Any]") -> None:
         self._edits.remove(done)
-        answer = self._result(message, done)
+        answer = self._result(done)
         is_to_go_on = isinstance(answer, ListDeleted) and answer.has_more
         if is_to_go_on:
             self._turns.put_back(message)  # behind what was handed to the store meanwhile, and behind other users
@@ -97,25 +89,16 @@ class ListEdits:
         self._metrics.list_edits[_outcome(message, answer)] += 1
         tell_answer(message.reply_to, answer, self._metrics)
 
-    def _finish_presence(self, message: WritePresence, done: "asyncio.Future[Any]") -> None:
-        self._presences.remove(done)
-        tell_answer(message.reply_to, self._result(message, done), self._metrics)
-
-    def _result(self, message: Edit | WritePresence, done: asyncio.Future[Any]) -> Any:
+    def _result(self, done: "asyncio.Future[ListPut | ListDeleted]") -> ListPut | ListDeleted | WriteFailed:
         try:
             answer = done.result()
         except StoreUnavailable as error:
-            # Who is online is not waited with for long: that it could not be written need not be an outage.
-            if not isinstance(message, WritePresence) or isinstance(error, StatementRefused):
-                self._writability.note_failure(error)
+            self._writability.note_failure(error)
         except Exception:
             self._metrics.errors += 1
-            logger.exception("lists, or who is online, could not be written")
+            logger.exception("a user's lists could not be edited")
         else:
-            if isinstance(message, WritePresence):
-                self._writability.note_presence()
-            else:
-                self._writability.note_success()
+            self._writability.note_success()
             return answer
         return _UNAVAILABLE
 

@@ -1,18 +1,15 @@
 """Lists are named and deleted through the journal: behind the commits told before, and never without an answer."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
-import pytest
 from pykka import ActorRef
 
-from actors.errors import StatementRefused, StoreDefect, StoreUnavailable
+from actors.errors import StoreDefect, StoreUnavailable
 from actors.journal.journal import Journal
 from actors.journal.list_edits import MAX_UNDER_WAY
 from actors.journal.user_turns import MAX_WAITING_OF_USER
 from actors.messages.change import Change
-from actors.messages.devices import NotePresence, PresenceNoted, WritePresence
 from actors.messages.failures import WriteFailed, WriteRefused
 from actors.messages.journal import Commit, Operation
 from actors.messages.lists import DeleteList, ListDeleted, ListPut, PutList
@@ -125,28 +122,18 @@ async def test_in_an_outage_one_edit_is_tried_at_a_time(started: Started) -> Non
     assert answers == [WriteFailed("the journal is unavailable")] * 2 + [ListPut()] * 2
 
 
-NOTE = NotePresence(node="a", lease_ms=1, is_alone=False)
-
-
-@pytest.mark.parametrize(
-    ("ask", "answer"),
-    [
-        (lambda tell: PutList("ann", "kids", "", tell), ListPut()),
-        (lambda tell: WritePresence(NOTE, tell), PresenceNoted(is_lease_kept=True, has_more=False)),
-    ],
-)
-async def test_the_journal_does_not_end_before_what_is_under_way(ask: Callable[[Any], Any], answer: Any) -> None:
+async def test_the_journal_does_not_end_before_an_edit_that_is_under_way() -> None:
     store, answers = StoreByHand(), list[Any]()
     ref = Journal.start(store, JournalMetrics())
-    ref.tell(ask(answers.append))
+    ref.tell(PutList("ann", "kids", "", answers.append))
     await handled(ref)
     stopped = asyncio.ensure_future(ref.stop(block=False))
     for _ in range(10):
         await asyncio.sleep(0)
     assert not stopped.done()
-    store.asked[0][1].set_result(answer)
+    store.asked[0][1].set_result(ListPut())
     assert await stopped
-    assert answers == [answer]
+    assert answers == [ListPut()]
 
 
 async def test_what_becomes_of_each_edit_is_counted_once(started: Started) -> None:
@@ -176,16 +163,6 @@ async def test_what_becomes_of_each_edit_is_counted_once(started: Started) -> No
     }  # fmt: skip
 
 
-async def test_that_who_is_online_is_written_is_no_edit_of_lists(started: Started) -> None:
-    store, metrics = StoreByHand(), JournalMetrics()
-    ref = journal(started, store, metrics)
-    ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), lambda _: None))
-    await handled(ref)
-    store.asked[0][1].set_result(PresenceNoted(is_lease_kept=True, has_more=False))
-    await handled(ref)
-    assert not +metrics.list_edits
-
-
 async def test_what_was_told_before_is_committed_before(started: Started) -> None:
     store = StoreByHand()
     ref = journal(started, store, JournalMetrics())
@@ -197,43 +174,3 @@ async def test_what_was_told_before_is_committed_before(started: Started) -> Non
     for _, answer in store.asked:
         answer.set_exception(StoreUnavailable("the test is over"))
     await handled(ref)
-
-
-async def test_who_is_online_is_written_beside_the_commits(started: Started) -> None:
-    store, answers = StoreByHand(), list[Any]()
-    ref = journal(started, store, JournalMetrics())
-    request = NotePresence(node="a", lease_ms=1, is_alone=False)
-    ref.tell(WritePresence(request, answers.append))
-    await handled(ref)
-    ((asked, answer),) = store.asked
-    noted = PresenceNoted(is_lease_kept=True, has_more=False)
-    answer.set_result(noted)
-    await handled(ref)
-    assert (asked, answers) == (request, [noted])
-
-
-async def test_that_who_is_online_cannot_be_written_is_no_outage_unless_it_never_can(started: Started) -> None:
-    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
-    ref = journal(started, store, metrics)
-    told = []
-    for error in (StoreUnavailable("locked"), StatementRefused("no such table")):
-        ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), answers.append))
-        await handled(ref)
-        store.asked[-1][1].set_exception(error)
-        await handled(ref)
-        told.append(metrics.unavailable)
-    assert answers == [WriteFailed("the journal is unavailable")] * 2
-    assert told == [None, "no such table"]
-
-
-async def test_that_who_is_online_can_be_written_ends_no_outage_of_the_rest(started: Started) -> None:
-    store, metrics, answers = StoreByHand(), JournalMetrics(), list[Any]()
-    ref = journal(started, store, metrics)
-    ref.tell(PutList("ann", "kids", "Kids", answers.append))
-    await handled(ref)
-    store.asked[-1][1].set_exception(StoreUnavailable("locked"))
-    ref.tell(WritePresence(NotePresence(node="a", lease_ms=1, is_alone=False), answers.append))
-    await handled(ref)
-    store.asked[-1][1].set_result(PresenceNoted(is_lease_kept=True, has_more=False))
-    await handled(ref)
-    assert metrics.problem == "cannot be written: locked"
