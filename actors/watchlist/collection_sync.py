@@ -12,16 +12,17 @@ from typing import Any, Final
 from actors.messages.channel import PubNubUpdate
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.collections import DEVICES, LISTS, kind_of, line_of
-from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined, Replayed
+from actors.messages.connection import ConnectionInfo, Deliver, Disconnect, Join, Joined, ReadOn, Replayed
 from actors.messages.devices import Devices, DeviceSeen
 from actors.messages.failures import ReadFailed
 from actors.messages.fanout import RegisterConnection, Relay, RelayMissed, RelayPubNubMessage
-from actors.messages.journal import AnyUpdate
+from actors.messages.journal import AnyUpdate, Committed
 from actors.messages.journal_reads import (
     Bookmark,
     Changes,
     ChangesExpired,
     Head,
+    HeadsLoaded,
     LoadHeads,
     PageExpired,
     ReadChanges,
@@ -29,7 +30,8 @@ from actors.messages.journal_reads import (
     SnapshotPage,
 )
 from actors.messages.lists import Lists
-from actors.messages.watchlist import GapRead, ListRead, MissedRead, TryAgain
+from actors.messages.watchlist import GapRead, HintsRead, ListRead, MissedRead, OfCollection, TryAgain
+from actors.runtime.tell import Tell
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
 from actors.watchlist.list_hints import ListHints
@@ -41,7 +43,10 @@ from actors.watchlist.snapshots import SnapshotDeps, Snapshots
 logger = logging.getLogger(__name__)
 
 
-_MakeHints = Callable[[str, WatchlistDeps, Callable[[Any], None]], Hints[Any]]
+CollectionAnswer = HeadsLoaded | Committed | MissedRead | GapRead | ListRead | HintsRead
+"""What the journal answers to a collection."""
+
+_MakeHints = Callable[[str, WatchlistDeps, Tell[HintsRead]], Hints[Any]]
 _HINTS: Final[dict[str, _MakeHints]] = {DEVICES: PresenceHints, LISTS: ListHints}
 """By collection; the others have none."""
 
@@ -62,7 +67,7 @@ class CollectionSync:
         user_id: str,
         name: str,
         deps: WatchlistDeps,
-        tell: Callable[[Any], None],
+        tell: Tell[CollectionAnswer],
         later: Callable[[float, TryAgain], None],
     ) -> None:
         self.line: Final = line_of(user_id, name)
@@ -71,7 +76,7 @@ class CollectionSync:
         self._name = name
         self._deps = deps
         self._tell = tell
-        self.reply_to: Final = partial(tell)
+        self.reply_to: Final[Tell[Committed]] = partial(tell)
         """Of its own commits: what is told to one is told together."""
         self._later = later
         self._revisions = RevisionLine()
@@ -89,7 +94,7 @@ class CollectionSync:
         make_hints = _HINTS.get(name)
         self._hints: Final[Hints[Any] | None] = None if make_hints is None else make_hints(user_id, deps, tell)
         self.uncommitted = 0
-        self.waiting: list[Any] | None = []
+        self.waiting: list[OfCollection] | None = []
         """What came before the head was known; ``None`` once it is."""
         self._is_healing = False
 
@@ -106,7 +111,7 @@ class CollectionSync:
         """Ask where it stands."""
         self._deps.journal(LoadHeads((self.line,), self._tell))
 
-    def begin(self, head: Head) -> list[Any]:
+    def begin(self, head: Head) -> list[OfCollection]:
         """Go on from ``head``, and return what has waited for it."""
         waiting, self.waiting = self.waiting or [], None
         self._revisions = RevisionLine(head.revision, head.epoch or None)
@@ -136,13 +141,13 @@ class CollectionSync:
 
     @property
     def _has_audience(self) -> bool:
-        """Whether a relay is worth its cost: not without a device here, a bus, and a trace that would show it."""
+        """Whether a relay is worth its cost: that takes a device here, a bus, or a trace that would show it."""
         is_wanted = bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
         return is_wanted and not self._is_unheard
 
     @property
     def _is_unheard(self) -> bool:
-        """Whether it is of devices that nobody follows: one that only connects changes them, and that is no relay."""
+        """Whether it is ``devices``, and nobody follows that: each new device changes it, which is worth no relay."""
         return self._name == DEVICES and not self._connections
 
     def _is_next(self, revision: int, epoch: str | None) -> bool:
@@ -219,7 +224,7 @@ class CollectionSync:
             self._deps.broadcaster(RelayMissed(self._user_id, due))
 
     def _begin_again(self) -> None:
-        """Take the journal as it is now: the revisions here are void. Devices ask for it by a new socket."""
+        """Start over from the journal: the revisions here are void. Devices come back with a new socket."""
         for connection in self._connections:
             connection.tell(Disconnect(TRY_AGAIN_LATER))
         self._snapshots.forget_parts()
@@ -252,7 +257,7 @@ class CollectionSync:
         if is_new and self._hints is not None:
             self._hints.show_all(join.connection)
 
-    def seen(self, devices: Iterable[DeviceSeen]) -> None:
+    def devices_seen(self, devices: Iterable[DeviceSeen]) -> None:
         """Tell those who follow the devices, if anybody does, who has come or gone."""
         if self._connections and isinstance(self._hints, PresenceHints):
             self._hints.relay(devices)
@@ -268,14 +273,16 @@ class CollectionSync:
             self._hints.answered(answer)
 
     def refresh_hints(self) -> None:
-        """Find out whether those who follow lack hints: by a bus that lost some, or a read that failed."""
+        """Find out whether those who follow lack hints, which a bus may have lost, or a failed read withheld."""
         if self._hints is not None and (self._deps.publisher is not None or self._hints.is_owed):
             self._hints.refresh()
 
     def leave(self, connection: ConnectionInfo) -> None:
         """Do nothing more for it."""
         if self.waiting is not None:
-            self.waiting = [one for one in self.waiting if getattr(one, "connection", None) is not connection]
+            self.waiting = [
+                one for one in self.waiting if not (isinstance(one, Join | ReadOn) and one.connection is connection)
+            ]
         self._connections.pop(connection, None)
         self._replays.forget(connection)
         self._snapshots.forget(connection)

@@ -4,8 +4,7 @@ What other nodes say may be lost on the bus. So the database is asked whenever h
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from actors.messages.close_codes import TRY_AGAIN_LATER
 from actors.messages.connection import ConnectionInfo, Deliver, Disconnect
@@ -45,7 +44,7 @@ class Hints(ABC, Generic[A]):
         "is_reading",
     )
 
-    def __init__(self, user_id: str, collection: str, deps: WatchlistDeps, tell: Callable[[Any], None]) -> None:
+    def __init__(self, user_id: str, collection: str, deps: WatchlistDeps, tell: Tell[HintsRead]) -> None:
         self._user_id = user_id
         self._collection = collection
         self._deps = deps

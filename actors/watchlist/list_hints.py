@@ -1,7 +1,6 @@
 """Which lists a user has, and what they are called, told to those who follow that: at first, and when it changes."""
 
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 from typing_extensions import override
@@ -10,6 +9,7 @@ from actors.messages.collections import LISTS
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import Lists, ReadLists
 from actors.messages.sync import Catalogue, ListName
+from actors.messages.watchlist import HintsRead
 from actors.runtime.tell import Tell
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
@@ -25,7 +25,7 @@ class ListHints(Hints[Lists]):
 
     __slots__ = ("_told",)
 
-    def __init__(self, user_id: str, deps: WatchlistDeps, tell: Callable[[Any], None]) -> None:
+    def __init__(self, user_id: str, deps: WatchlistDeps, tell: Tell[HintsRead]) -> None:
         super().__init__(user_id, LISTS, deps, tell)
         self._told: Catalogue | None = None
         """What those who follow were told; ``None``: nothing yet."""

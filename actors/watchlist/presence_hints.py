@@ -1,7 +1,7 @@
 """Which of a user's devices are online, told to those who follow them: all when they begin, then each that changes."""
 
-from collections.abc import Callable, Iterable
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 from typing_extensions import override
@@ -10,6 +10,7 @@ from actors.messages.collections import DEVICES
 from actors.messages.device_registers import hint
 from actors.messages.devices import Devices, DeviceSeen, ReadDevices
 from actors.messages.failures import ReadFailed
+from actors.messages.watchlist import HintsRead
 from actors.runtime.tell import Tell
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
@@ -22,7 +23,7 @@ class PresenceHints(Hints[Devices]):
 
     __slots__ = ("_told",)
 
-    def __init__(self, user_id: str, deps: WatchlistDeps, tell: Callable[[Any], None]) -> None:
+    def __init__(self, user_id: str, deps: WatchlistDeps, tell: Tell[HintsRead]) -> None:
         super().__init__(user_id, DEVICES, deps, tell)
         self._told: dict[str, bool] | None = None
         """Which devices those who follow know to be online or offline; ``None``: nobody was told yet."""

@@ -19,7 +19,7 @@ class ResumePoint(NamedTuple):
     epoch: str | None
     """Of which epoch that is."""
     takes_pieces: bool
-    """It takes the list in pieces, and rather than a replay that is as long as the list."""
+    """It takes the list in pieces, and prefers it to a replay that is as long."""
 
 
 def _resume_point(join: Join) -> ResumePoint:
@@ -29,9 +29,9 @@ def _resume_point(join: Join) -> ResumePoint:
 class Replays:
     """Part of a ``WatchlistSync``, on its turns.
 
-    A read is for the device that has missed most of those that wait, and those that have missed less share its answer.
-    So a user's devices that come back together cost one read. It is a slice: a device that has taken it asks for the
-    next. Who comes while a read is under way gets a later one: what was relayed before may not be in its answer.
+    A read is for the waiting device that has missed most, and those that have missed less share its answer. So a user's
+    devices that come back together cost one read. It is a slice: a device that has taken it asks for the next. One that
+    comes while a read is under way gets a later one: what was relayed before may not be in this answer.
 
     Args:
         read: asks the journal for a slice of what came after a resume point; answered by ``answered``.

@@ -1,6 +1,6 @@
 """Where one user's revisions stand on this node: the next passes, an older one is dropped, a later one shows a gap.
 
-Revisions of another epoch are others: one that is named makes the line doubtful, and the journal says whose it is.
+Revisions of another epoch do not compare: if one is named the line is doubtful, and the journal says which is right.
 """
 
 from enum import Enum
@@ -16,7 +16,7 @@ class Step(Enum):
     GAP = "gap"
     """Something before it is missing: the journal has that, and it."""
     OTHER = "other"
-    """It is of another epoch: what the line holds is void, or that is."""
+    """It is of another epoch: either the line's revisions are void, or this one is."""
 
 
 class RevisionLine:
@@ -60,7 +60,7 @@ class RevisionLine:
             self.seen = max(self.seen, revision)
 
     def begin_look(self) -> None:
-        """Ask the journal for what was seen; what is seen from now on, it may be too late for."""
+        """Note that the journal is asked for what was seen; its answer may lack what is seen from now on."""
         self._looked_for, self.seen, self._is_doubtful = self.seen, 0, False
 
     def end_look(self, revision: int) -> bool:

@@ -49,14 +49,14 @@ class Snapshots:
         self._deps = deps
         self._rows = rows
         self._waiting: dict[ConnectionInfo, Bookmark | None] = {}
-        """Connection -> behind what its next part begins."""
+        """Connection -> the bookmark behind which its next part begins."""
         self._reasons: dict[ConnectionInfo, str] = {}
         """Why it is not shown changes, which it is told with its first part."""
         self._beginnings: dict[ConnectionInfo, int] = {}
         self.is_reading = False
         """The journal is being asked."""
         self._asked: Bookmark | None = None
-        """What the read under way is behind."""
+        """The bookmark behind which the read under way begins."""
         self._parts: WeakValueDictionary[tuple[Bookmark | None, bool], ListPart] = WeakValueDictionary()
         """Those that are being sent: bookmark, whether it is a piece -> part."""
 
@@ -81,7 +81,7 @@ class Snapshots:
         self._beginnings.pop(connection, None)
 
     def forget_parts(self) -> None:
-        """Send nobody else what is being sent now: the list was another's."""
+        """Send nobody else what is being sent now: the list was another epoch's."""
         self._parts.clear()
 
     def answered(self, answer: SnapshotPage | PageExpired | ReadFailed) -> None:

@@ -43,11 +43,11 @@ from actors.watchlist.deps import WatchlistDeps
 from crdt.hlc import ClockDriftError, HLCTimestamp, receive, tick
 
 CROWD: Final = 64
-"""Collections in use at which those that nobody needs go at once, and not at the next sweep: a user may name thousands
-of lists in a second, and each takes 3 KB."""
+"""With this many collections in use, those that nobody needs go at once and not at the next sweep: a user may name
+thousands of lists in a second, and each takes 3 KB."""
 
 MAX_WAITING_HINTS: Final = 1_000
-"""So much of what other nodes say waits for a collection's head while the journal cannot be read: that has the rest."""
+"""Messages of other nodes that wait for a collection's head while the journal cannot be read: it has the rest."""
 
 logger = logging.getLogger(__name__)
 
@@ -137,7 +137,7 @@ class WatchlistSync(SupervisedActor):
             case GapRead(answer=gap):
                 collection.healed(gap)
             case DevicesSeen(devices=devices):
-                collection.seen(devices)
+                collection.devices_seen(devices)
             case ListsChanged():
                 collection.lists_changed()
             case HintsRead(answer=found):
@@ -264,7 +264,7 @@ class WatchlistSync(SupervisedActor):
             for collection in self._collections.values():
                 if collection.waiting is not None:
                     self._refuse_writes(collection.waiting)
-            if not self._loads_again:  # each of several answers would else ask for all of them again
+            if not self._loads_again:  # otherwise each of several answers would ask for all of them again
                 self._loads_again = True
                 tell_later(self._deps.retry_s, self.actor_ref, LoadHeadsAgain())
             return
@@ -287,7 +287,7 @@ class WatchlistSync(SupervisedActor):
         if lines:
             self._deps.journal(LoadHeads(tuple(lines), self._reply_to))
 
-    def _refuse_writes(self, waiting: list[WatchlistMessage]) -> None:
+    def _refuse_writes(self, waiting: list[OfCollection]) -> None:
         """Nobody should wait for a database that is away; connections may."""
         refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=self._deps.retry_s)
         for message in waiting:
