@@ -1,4 +1,4 @@
-"""Which device of which user hangs on which connection, and the fan-out to them (step 6 in docs/architecture.md)."""
+"""Which connections each user's devices have to this node, and the fan-out to them (step 6 in docs/architecture.md)."""
 
 import time
 from collections import deque
@@ -36,10 +36,10 @@ from actors.runtime.tell import Tell, tell_later
 from actors.tracing import Tracer
 
 SAMPLE_EVERY = 8
-"""One relay in so many is timed to its last write: 3 µs each, as much as a delivery."""
+"""One relay in this many is timed to its last write: timing it takes 3 µs, as much as a delivery."""
 
-MAX_FOLLOWED_DEVICES = 16
-"""Of a user, the oldest first: a followed change costs as many log lines, whatever its fan-out."""
+MAX_TRACED_DEVICES = 16
+"""Of a user, the oldest first: a traced change costs this many log lines at most, whatever its fan-out."""
 
 EVICTIONS_PER_TICK = 4
 EVICTION_TICK_S = 0.005
@@ -50,8 +50,8 @@ class ConnectionRegistry(SupervisedActor):
     """Messages in: ``RegistryMessage``. Messages out: ``Deliver`` to each connection.
 
     A message is encoded and framed once, and the same bytes are told to every connection, or buffered for it while its
-    device does not read. Now and then the last recipient is asked when it has written: the slowest way of a relay to a
-    socket. Of a followed message the first ``MAX_FOLLOWED_DEVICES`` are asked.
+    device does not read. Now and then the last recipient is asked when it has written, which times a relay's slowest
+    way to a socket. Of a traced message the first ``MAX_TRACED_DEVICES`` are asked.
 
     Args:
         frame: makes a finished WebSocket frame.
@@ -84,10 +84,10 @@ class ConnectionRegistry(SupervisedActor):
         self._slow: dict[str, dict[frozenset[str], SlowConsumers]] = {}
         """User -> what devices follow -> those of them that do not read."""
         self._over_bound: deque[ConnectionInfo] = deque()
-        """Registered no more, and not told yet."""
+        """Unregistered, and not yet told to close."""
 
     def on_receive(self, message: RegistryMessage) -> object:
-        """Do what the message says; the answer is the method's."""
+        """Do what the message says, and return what an ``ask`` is answered with."""
         match message:
             case SendToUser():
                 self._relay(message)
@@ -161,7 +161,7 @@ class ConnectionRegistry(SupervisedActor):
         return len(of_user)
 
     def broadcast_to_all(self, message: SyncMessage) -> int:
-        """Tell ``message`` to every connection and return how many that were."""
+        """Tell ``message`` to every connection and return how many there are."""
         if self._connections:
             delivery = self._delivery_of((message,))
             for user_id in tuple(self._user_connections):
@@ -283,7 +283,7 @@ class ConnectionRegistry(SupervisedActor):
         shown = [connection for connection in of_user if update.collection in connection.collections]
         self._tracer.passed(relay, "relayed", devices=len(shown))
         slow = set(chain.from_iterable(self._slow.get(user_id, {}).values()))
-        for connection in shown[:MAX_FOLLOWED_DEVICES]:
+        for connection in shown[:MAX_TRACED_DEVICES]:
             span = self._tracer.child(relay)
             if connection in slow:
                 self._passed(span, connection, is_written=False)

@@ -8,7 +8,7 @@ from pykka import ActorRef
 from actors.fanout.connection_registry import (
     EVICTION_TICK_S,
     EVICTIONS_PER_TICK,
-    MAX_FOLLOWED_DEVICES,
+    MAX_TRACED_DEVICES,
     ConnectionRegistry,
 )
 from actors.messages.close_codes import SLOW_CONSUMER
@@ -285,7 +285,7 @@ async def test_a_followed_message_is_followed_to_so_many_devices_however_many_th
     tracer.commit(trace, 4, "added", is_new=True)
     tracer.begin_relay("ann", 4)
     registry = started(ConnectionRegistry.start(devices.encode, RegistryMetrics(), BroadcastMetrics(), tracer))
-    names = [f"device {number}" for number in range(MAX_FOLLOWED_DEVICES + 5)]
+    names = [f"device {number}" for number in range(MAX_TRACED_DEVICES + 5)]
     for name in names:
         registry.tell(RegisterConnection(devices.connection(name)))
     spans.clear()
@@ -295,7 +295,7 @@ async def test_a_followed_message_is_followed_to_so_many_devices_however_many_th
             if isinstance(message, MeasureWrite):
                 message.measured(True)
     assert [span.details.get("devices") for span in spans[:1]] == [len(names)]
-    assert sum(span.stage == "written" for span in spans) == MAX_FOLLOWED_DEVICES
+    assert sum(span.stage == "written" for span in spans) == MAX_TRACED_DEVICES
 
 
 async def test_a_relay_of_progress_is_counted_as_such(started: Started, devices: Devices) -> None:
