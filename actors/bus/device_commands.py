@@ -1,4 +1,4 @@
-"""Commands from one device to another of the same user, on whichever nodes that is connected; never stored."""
+"""Commands from one device to another of the same user, whichever node that one is connected to; never stored."""
 
 import asyncio
 import logging
@@ -54,9 +54,9 @@ class DeviceCommandsDeps(Struct, frozen=True, eq=False, kw_only=True):
 class DeviceCommands(SupervisedActor):
     """Messages in: ``DeviceCommandsMessage``. Messages out: ``SendToDevice``, ``ReadDevices``; it calls the bus.
 
-    A command is shown to the device's connections to this node at once. Then the database says whether the device is
-    known, and whether it is connected elsewhere: only then the bus has to carry it. A device that polls is connected
-    to one node after another, and to whichever one at a time: shown it here, it has it.
+    A command is shown at once to the device's connections to this node. Then the database says whether the device is
+    known, and whether it is connected to another node: only if it is, the bus carries the command. A polling device is
+    connected to one node at a time: once it is shown the command here, it has it.
     """
 
     def __init__(self, deps: DeviceCommandsDeps) -> None:
@@ -87,7 +87,7 @@ class DeviceCommands(SupervisedActor):
         for task in self._publishing:
             task.cancel()
 
-    # Of this node's devices
+    # To devices on this node
 
     def _show(self, user_id: str, command: DeviceCommand, for_ms: int, reply_to: Tell[ShownToDevice]) -> None:
         until_s = self._deps.now_s() + for_ms / 1000
@@ -95,7 +95,7 @@ class DeviceCommands(SupervisedActor):
 
     def _delivered(self, send: SendCommand, shown: ShownToDevice) -> None:
         self._count(shown)
-        if shown.polls:  # its next poll may reach another node before the bus does, and would be shown it again
+        if shown.polls:  # its next poll may reach another node before the bus does: it would be shown this twice
             self._answer(send, "sent")
             return
         tell = TellIfAlive(self.actor_ref)
@@ -190,16 +190,18 @@ class DeviceCommands(SupervisedActor):
 
 
 def _shown(message: PubNubDeviceCommand) -> DeviceCommand:
-    """Return what the device is shown; of a foreign publisher's command what it needs is the payload."""
-    command, is_foreign = message.command, message.origin is None
-    needs = {"position_seconds": command.position_seconds, "content_id": command.content_id}
+    """Return what the device is shown; the fields of a foreign publisher's command become its payload."""
+    command = message.command
+    position_seconds = command.position_seconds
     payload = None if command.payload is None else msgspec.json.decode(command.payload)
+    if message.origin is None:
+        fields = {"position_seconds": position_seconds, "content_id": command.content_id}
+        payload = {name: value for name, value in fields.items() if value is not None} or None
+        position_seconds = None
     return DeviceCommand(
         command=command.command_type,
         target_device=message.target_device_id,
-        position_seconds=None if is_foreign else command.position_seconds,
-        payload=({name: value for name, value in needs.items() if value is not None} or None)
-        if is_foreign
-        else payload,
+        position_seconds=position_seconds,
+        payload=payload,
         from_device_id=message.from_device_id,
     )

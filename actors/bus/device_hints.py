@@ -1,4 +1,4 @@
-"""Which devices have come or gone, and whose lists have changed, for who follows that, on whichever nodes; not stored.
+"""Hints for followers on all nodes: that a device has come or gone, or that a user's lists have changed; not stored.
 
 A hint may be lost on the bus: ``actors.watchlist.hints`` makes up for that.
 """
@@ -42,14 +42,14 @@ class DeviceHintsDeps(Struct, frozen=True, eq=False, kw_only=True):
     now_ms: Callable[[], int]
     """The wall clock."""
     last_word_s: float = 0.5
-    """So long a stop waits for the bus to take what it was given."""
+    """How long a stop waits for the bus to take what it was given."""
 
 
 class DeviceHints(SupervisedActor):
-    """Messages in: ``DeviceHintsMessage``. Messages out: ``DevicesSeen``; it calls the bus.
+    """Messages in: ``DeviceHintsMessage``. Messages out: ``DevicesSeen``, ``ListsChanged``; it calls the bus.
 
-    The bus has to carry that a device has come or gone only if its user has a device on another node. Whether the user
-    has, nobody has looked up who changes a list, which is rare.
+    That a device has come or gone goes to the bus only if its user has a device on another node. A change of lists
+    always does: it is rare, and whoever makes one has not looked that up.
     """
 
     def __init__(self, deps: DeviceHintsDeps) -> None:
@@ -72,7 +72,7 @@ class DeviceHints(SupervisedActor):
                 )
             case ShowLists(user_id=user_id):
                 self._deps.tell_if_active(user_id, ListsChanged())
-                if not self._is_waiting_with_lists(user_id):
+                if not self._is_change_of_lists_waiting(user_id):
                     self._waiting.append((user_id, PubNubListsChanged(*self._stamp())))
             case RemoteSeen(user_id=user_id, message=remote):
                 if self._is_admitted(remote):
@@ -92,8 +92,8 @@ class DeviceHints(SupervisedActor):
             await asyncio.wait([publishing], timeout=self._deps.last_word_s)
             publishing.cancel()
 
-    def _is_waiting_with_lists(self, user_id: str) -> bool:
-        """Return whether the bus is to be told that already: one user's edits are to push out nobody else's hints."""
+    def _is_change_of_lists_waiting(self, user_id: str) -> bool:
+        """Return whether that hint waits already: one user's edits must not push out the hints of others."""
         return any(user_id == other and isinstance(message, PubNubListsChanged) for other, message in self._waiting)
 
     def _stamp(self) -> tuple[str, str, int]:

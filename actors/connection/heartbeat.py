@@ -22,7 +22,7 @@ class Heartbeat:
     Args:
         ref: of the actor.
         socket: of the device.
-        deps: of the actor; while the device does not take what was written to it, it is among the ``unread``.
+        deps: of the actor; ``unread`` has the outbox while the device does not take what was written to it.
         outbox: what waits for the device.
         token_ends_s: when its token ends.
     """
@@ -51,11 +51,11 @@ class Heartbeat:
         self._timer = tell_later(self._deadlines.next_s - self._deps.now_s(), self._ref, _TIMER_DUE)
 
     def stop(self) -> bool:
-        """Watch no longer; return whether that is news."""
-        is_news = self._timer is not None
+        """Stop watching; return whether it was watching."""
+        was_watching = self._timer is not None
         self._unset_timer()
         self._deps.unread.discard(self._outbox.held_bytes)
-        return is_news
+        return was_watching
 
     def heard(self) -> None:
         """Note a sign of life."""
@@ -81,9 +81,9 @@ class Heartbeat:
             self.start()
 
     def check(self, *, is_waiting_for_us: bool) -> Close | None:
-        """Do what the time has come for, and return why the connection is to be closed, if it is.
+        """Do what is due, and return why the connection is to be closed, if it is.
 
-        ``is_waiting_for_us``: the device's silence proves nothing, perhaps it is not read.
+        ``is_waiting_for_us``: the device may be silent because it is not read.
         """
         if is_waiting_for_us:
             self.heard()
