@@ -1,6 +1,5 @@
 """What HTTP clients get: responses that are no problems, in JSON."""
 
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 
 from actors.messages.change import Change, PlayState, RegisterAction, ShownData, WatchlistAction, shown_data
 from actors.messages.content_ids import ContentId
+from actors.messages.device_registers import time_text
 from actors.messages.journal import Outcome, Status
 from actors.messages.journal_reads import Changes, Item, Page, RegisterPage
 from actors.messages.progress import is_watched, percent_of
@@ -30,7 +30,7 @@ class WriteResponse(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Answer to one write; without ``revision`` nothing had to change. ``detail``: why it was refused.
 
     ``code``: ``quota_exceeded``, if it was refused because of a limit; ``field``: the part of the write to blame.
-    ``collection``: of what in a bulk was no write to a list.
+    ``collection``: in a bulk, of what was not a write to a list.
     """
 
     success: bool
@@ -129,7 +129,7 @@ class ProgressPage(Struct, frozen=True, omit_defaults=True, kw_only=True):
 class LastActivities(Struct, frozen=True, omit_defaults=True):
     """The revision of each kind of data; of ``lists`` by what they are called. What there is none of is left out.
 
-    Of devices nothing is said: one that only connects is a change of them, and apps that know none compare these bytes.
+    Devices are left out: one that only connects changes them, and apps that know of none compare these bytes.
     """
 
     watchlist: Revision
@@ -154,7 +154,7 @@ class ListsResponse(Struct, frozen=True):
 
 
 class ListedDevice(Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """One of a user's devices. One that nobody has named is called by its id."""
+    """One of a user's devices. If nobody has named it, its name is its id."""
 
     device_id: str
     device_type: str
@@ -300,7 +300,7 @@ def watchlist_changes(changes: Changes) -> WatchlistChanges:
 
 def _listed(item: Item) -> ListedItem:
     data = shown_data(item.data)
-    return ListedItem(item.content_id, _time_text(item.timestamp), item.device_id, data, item.position)
+    return ListedItem(item.content_id, time_text(item.timestamp.physical), item.device_id, data, item.position)
 
 
 def _listed_progress(update: RegisterUpdate) -> ListedProgress:
@@ -312,10 +312,6 @@ def _listed_progress(update: RegisterUpdate) -> ListedProgress:
         state=values["state"],
         watched=is_watched(values),
         completion_percent=percent_of(values),
-        updated_at=_time_text(update.timestamp),
+        updated_at=time_text(update.timestamp.physical),
         device_id=update.device_id,
     )
-
-
-def _time_text(stamp: HLCTimestamp) -> str:
-    return datetime.fromtimestamp(stamp.physical / 1000, UTC).isoformat(timespec="milliseconds")

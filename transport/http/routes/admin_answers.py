@@ -10,6 +10,7 @@ from msgspec import Struct, field, structs
 from actors.messages.collections import PROGRESS, WATCHLIST, collection_of_list
 from actors.messages.control import FiguresRead, FoundConnection, UserFound, UsersListed
 from actors.messages.deployment import Answers, PeerNode
+from actors.messages.device_registers import time_text
 from actors.messages.devices import Devices, KnownDevice
 from actors.messages.failures import ReadFailed
 from actors.messages.lists import Lists
@@ -19,7 +20,7 @@ R = TypeVar("R")
 
 
 class Disconnected(Struct, frozen=True):
-    """How many connections were told to close, by so many ``nodes`` of those ``known``: the others did not answer."""
+    """How many connections were told to close, by ``nodes`` of the ``known`` ones: the others did not answer."""
 
     disconnected: int
     nodes: int
@@ -27,7 +28,7 @@ class Disconnected(Struct, frozen=True):
 
 
 class Notified(Struct, frozen=True):
-    """How many connections were sent the notice, by so many ``nodes`` of those ``known``: the others did not answer."""
+    """How many connections were sent the notice, by ``nodes`` of the ``known`` ones: the others did not answer."""
 
     notified: int
     nodes: int
@@ -172,8 +173,7 @@ def _collections(lists: Lists) -> Iterator[UserCollection]:
 
 
 def _device(device: KnownDevice) -> UserDevice:
-    last_seen = datetime.fromtimestamp(device.last_seen_ms / 1000, UTC).isoformat(timespec="milliseconds")
-    return UserDevice(device.device_id, device.nodes, last_seen, device.fields.device_name)
+    return UserDevice(device.device_id, device.nodes, time_text(device.last_seen_ms), device.fields.device_name)
 
 
 def _connections(found: list[tuple[str, UserFound]]) -> Iterator[DeviceConnection]:
