@@ -65,9 +65,8 @@ class OpenedFiles:
         """
         if _exists(self._shared_memory):  # a file system that cannot have a WAL has none
             self._wal_index = os.open(self._shared_memory, os.O_RDONLY)
-        if self._checkpoints is not None and any(
-            self._checkpoints[0]
-        ):  # else there was no WAL, and nobody's is like it
+        had_wal = self._checkpoints is not None and any(self._checkpoints[0])
+        if had_wal:  # else another's cannot be told from ours
             self._check_content(_stat(self._file))
         self._checkpoints = self._read_checkpoints()
         self._opened = {path: _stat(path) for path in (self._file, self._wal) if _exists(path)}
@@ -106,7 +105,7 @@ class OpenedFiles:
             raise _removed(self._wal)
 
     def check_exists(self) -> None:
-        """Check that a file is there which another process of the daemon has had open. Raises: StoreUnavailable."""
+        """Check that the file, which another process of the daemon has opened, is there. Raises: StoreUnavailable."""
         if not _exists(self._file):
             raise _removed(self._file)
 

@@ -6,7 +6,7 @@ from sqlalchemy import false, insert, select, text
 
 from storage.databases.database import Database, Transaction
 from storage.databases.statements import Statement
-from storage.schema.promotion import Asked, Promoted, renew_if_promoted
+from storage.schema.promotion import EpochQuery, Promoted, renew_if_promoted
 from storage.schema.tables import metadata
 
 # As text: both databases know this syntax, but SQLAlchemy has a different construct for each of them.
@@ -34,7 +34,7 @@ def rehearse(transaction: Transaction) -> None:
 
 
 def prove_writable(database: Database, now_ms: int) -> None:
-    """Commit a write as a node does; ``now_ms`` makes it another than the last, which a database may skip.
+    """Commit a write as a node does; ``now_ms`` makes it differ from the last, as a database may skip an equal one.
 
     Nothing less is proof: only a commit asks for room on the disk.
 
@@ -43,9 +43,9 @@ def prove_writable(database: Database, now_ms: int) -> None:
     """
     try:
         with database.transaction(writing=True) as transaction:
-            asked = Asked(transaction, tells_timeline=database.tells_timeline)
+            epoch_query = EpochQuery(transaction, tells_timeline=database.tells_timeline)
             rehearse(transaction)
             transaction.execute(_PUT_PROBE, (str(now_ms),))
-            asked.epoch()
+            epoch_query.epoch()
     except Promoted:
         renew_if_promoted(database)  # commits, too

@@ -3,9 +3,9 @@
 About epochs. A database gets a random epoch when it is created, so an emptied or replaced database is recognised
 whatever its revisions are. A *restored backup* keeps its epoch: a device that had seen more than the backup holds is
 recognised by its revision, but only until new writes have passed it. Nothing in a restored database shows that it was
-restored, so ``renew_epoch`` has to be run before the service starts again. On the machine that acknowledged more than
-a SQLite database holds, its high-water mark knows, and it is refused. A PostgreSQL server that was promoted shows it:
-``storage.schema.promotion``.
+restored, so ``renew_epoch`` has to be run before the service starts again. A SQLite database that lacks what was
+acknowledged on its machine is refused: its high-water mark shows it. A PostgreSQL server that was promoted shows it
+itself: ``storage.schema.promotion``.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,13 +25,13 @@ from storage.journal.lists import delete_list, put_list, read_lists
 from storage.journal.reads import read_changes, read_epoch, read_heads
 from storage.journal.registers import read_register
 from storage.rules.bounds import DEFAULT_BOUNDS, Bounds
-from storage.schema.promotion import Asked, Promoted, renew_if_promoted
+from storage.schema.promotion import EpochQuery, Promoted, renew_if_promoted
 from storage.schema.version import bring_up_to_date
 
 R = TypeVar("R")
 
 MAX_TRIES: Final = 10
-"""Of a commit that creates a list which another node has created when it may, and deleted when it may again."""
+"""Of a commit that is to create a list, which another node may create, and delete again, between two tries."""
 
 
 def open_store(
@@ -177,9 +177,9 @@ class SqlJournalStore:
             return self._write_on(do)
 
     def _write_on(self, do: Callable[[Transaction], R]) -> R:
-        """Do so on the timeline that the epoch is of. Raises: Promoted."""
+        """Do it, if the server is still on the timeline of the epoch. Raises: Promoted, it is not."""
         with self._database.transaction(writing=True) as transaction:
-            asked = Asked(transaction, tells_timeline=self._database.tells_timeline)
+            epoch_query = EpochQuery(transaction, tells_timeline=self._database.tells_timeline)
             done = do(transaction)
-            self.epoch = asked.epoch()
+            self.epoch = epoch_query.epoch()
             return done

@@ -1,4 +1,4 @@
-"""What a commit has to know of its users' journals: locked and asked for at once, then taken in."""
+"""What a commit has to know of its users' journals: locked and asked for at once, then read."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -26,8 +26,8 @@ from storage.schema.tables import answers as given_answers
 from storage.schema.tables import contexts, entries, heads, operations
 
 LOOKED_THROUGH: Final = 1_000
-"""A line's latest operations, among which the add of a tag is looked for that comes again and is not live where it was
-asked for. It takes a fraction of what the write takes."""
+"""If an add comes again and its tag is not live in its content, the first add is looked for among so many of the line's
+latest operations. It takes a fraction of what the write takes."""
 
 # A table finds its columns by name in Python, each time.
 _REPLICA: Final = contexts.c.replica
@@ -110,7 +110,7 @@ def load(
 ) -> Loaded | None:
     """Lock the heads of the lines of ``batch``, and return their journals with what ``batch`` touches.
 
-    ``None``: a line has no head yet, and what may be created is not known to be: ``are_created``.
+    ``None``: a line has no head yet. ``are_created``: those that may be created were, so that a line may have none.
     """
     lines = {operation.line for operation in batch}
     of_sets = [operation for operation in batch if isinstance(operation, Operation)]
@@ -118,7 +118,7 @@ def load(
     # Everything is asked for before the first answer is waited for. The rest is read when the heads are locked.
     wanted = padded(sorted(lines))
     locked = transaction.execute(lock_heads(len(wanted)), wanted)
-    asked = _Asked(transaction, of_sets)
+    asked = _AskedSets(transaction, of_sets)
     asked_registers = AskedRegisters(transaction, of_registers)
 
     heads_found = {row[0]: head_of(row) for row in locked.fetchall()}
@@ -138,8 +138,8 @@ def load(
     return Loaded(sets, registers)
 
 
-class _Asked:
-    """What ``batch`` touches of sets: asked for at once, taken in later."""
+class _AskedSets:
+    """What ``batch`` touches of sets: asked for at once, read later."""
 
     def __init__(self, transaction: Transaction, batch: Sequence[Operation]) -> None:
         touched = {(operation.line, operation.content_id) for operation in batch}

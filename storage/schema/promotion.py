@@ -1,9 +1,9 @@
-"""Notices that the database is another server's than it was: a standby that was promoted begins with a new epoch.
+"""Notices that another server has become the database: a standby that was promoted begins with a new epoch.
 
 It may lack what its primary had acknowledged, and would give the revisions of that a second time, for other changes.
-Each promotion begins a new timeline in the log of PostgreSQL, and the epoch's timeline is kept beside it. Who first
-writes on another one renews the epoch, before anything is committed there. It does so whatever is lost: which of its
-revisions a device has seen nobody else knows, and whether anything is lacking only the lost primary could tell.
+Each promotion begins a new timeline in the log of PostgreSQL, and the epoch's timeline is kept beside it. The node that
+writes first on another timeline renews the epoch, before anything is committed there. It always does: whether anything
+is lacking only the lost primary could tell, and which of its revisions a device has seen nobody else knows.
 """
 
 import logging
@@ -19,7 +19,7 @@ from storage.schema.tables import EPOCH, TIMELINE, meta
 
 _LOCK: Final = Statement(for_update(select(meta.c.value).where(meta.c.key == EPOCH)))
 _EPOCH: Final = Statement(select(meta.c.value).where(meta.c.key == EPOCH))
-_GROUND: Final = Statement(
+_EPOCH_AND_TIMELINES: Final = Statement(
     text(
         "SELECT epoch.value, timeline.value, substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)"  # noqa: S608 - constants
         f" FROM meta epoch LEFT JOIN meta timeline ON timeline.key = '{TIMELINE}'"
@@ -41,8 +41,8 @@ class Promoted(Exception):
     """The epoch is of another timeline than the server: ``renew_if_promoted``, and begin again."""
 
 
-class Ground(Struct, frozen=True):
-    """What a transaction commits to."""
+class EpochAndTimelines(Struct, frozen=True):
+    """Under which epoch a transaction commits, and on which timeline."""
 
     epoch: str
     recorded: str | None
@@ -51,25 +51,25 @@ class Ground(Struct, frozen=True):
     """The server's; ``None``: it has none, or does not tell."""
 
 
-class Asked:
-    """The ground of a transaction, asked for without waiting for it."""
+class EpochQuery:
+    """Asks for the epoch of a transaction, and waits for the answer only when it is wanted."""
 
     def __init__(self, transaction: Transaction, *, tells_timeline: bool) -> None:
         self._tells_timeline = tells_timeline
-        self._result: Result = transaction.execute(_GROUND if tells_timeline else _EPOCH)
+        self._result: Result = transaction.execute(_EPOCH_AND_TIMELINES if tells_timeline else _EPOCH)
 
-    def ground(self) -> Ground:
+    def answer(self) -> EpochAndTimelines:
         """Wait for it, and return it."""
         ((epoch, *timelines),) = self._result.fetchall()
         recorded, timeline = timelines if self._tells_timeline else (None, None)
-        return Ground(epoch, recorded, timeline)
+        return EpochAndTimelines(epoch, recorded, timeline)
 
     def epoch(self) -> str:
         """Return the epoch that the transaction may commit to. Raises: Promoted."""
-        ground = self.ground()
-        if ground.timeline != ground.recorded:
+        found = self.answer()
+        if found.timeline != found.recorded:
             raise Promoted
-        return ground.epoch
+        return found.epoch
 
 
 def renew_if_promoted(database: Database) -> None:
@@ -78,16 +78,16 @@ def renew_if_promoted(database: Database) -> None:
         if not database.tells_timeline:
             return
         transaction.execute(_LOCK).fetchall()  # of several nodes that notice, one does it
-        ground = Asked(transaction, tells_timeline=True).ground()
-        if ground.timeline == ground.recorded:
+        found = EpochQuery(transaction, tells_timeline=True).answer()
+        if found.timeline == found.recorded:
             return
-        transaction.execute(_PUT_TIMELINE, (ground.timeline,))
-        if ground.recorded is not None:
+        transaction.execute(_PUT_TIMELINE, (found.timeline,))
+        if found.recorded is not None:
             transaction.execute(RENEW_EPOCH, (uuid4().hex,))
-    if ground.recorded is not None:
+    if found.recorded is not None:
         logger.warning(
             "the database was promoted, from timeline %s to %s: it may lack what was acknowledged before, so its epoch"
             " is renewed, and every device starts again from a snapshot",
-            ground.recorded,
-            ground.timeline,
+            found.recorded,
+            found.timeline,
         )

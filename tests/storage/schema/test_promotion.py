@@ -12,7 +12,7 @@ import pytest
 from actors.errors import StoreUnavailable
 from storage.databases.database import Database
 from storage.inspection.rehearsal import prove_writable
-from storage.schema.promotion import Asked, Promoted, renew_if_promoted
+from storage.schema.promotion import EpochQuery, Promoted, renew_if_promoted
 from storage.schema.version import migrate
 from syncd.cluster import LocalPostgreSQL
 from tests.databases import execute
@@ -33,9 +33,9 @@ def of_meta(url: str, key: str) -> str | None:
     return str(rows[0][0]) if rows else None
 
 
-def ground_of(database: Database) -> str:
+def epoch_of(database: Database) -> str:
     with database.transaction(writing=True) as transaction:
-        return Asked(transaction, tells_timeline=database.tells_timeline).epoch()
+        return EpochQuery(transaction, tells_timeline=database.tells_timeline).epoch()
 
 
 def test_the_first_commit_says_which_timeline_the_epoch_is_of_and_keeps_it(
@@ -85,12 +85,12 @@ def test_the_probe_renews_it_too_so_that_devices_are_told_while_nobody_writes(po
     database = Database(postgresql_url)
     for _ in range(2):
         prove_writable(database, 1)
-    before = ground_of(database)
+    before = epoch_of(database)
     execute(postgresql_url, OTHER)
     with pytest.raises(Promoted):
-        ground_of(database)
+        epoch_of(database)
     prove_writable(database, 2)
-    assert ground_of(database) != before
+    assert epoch_of(database) != before
     database.close()
 
 
@@ -102,7 +102,7 @@ def test_of_several_nodes_that_notice_one_renews_the_epoch(postgresql_url: str) 
 
     def renewed(database: Database) -> str:
         renew_if_promoted(database)
-        return ground_of(database)
+        return epoch_of(database)
 
     with ThreadPoolExecutor(4) as nodes:
         assert len(set(nodes.map(renewed, databases))) == 1
