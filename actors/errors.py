@@ -54,7 +54,7 @@ class StoreUnavailable(TemporaryError):
 
 
 class StatementRefused(StoreUnavailable):
-    """The database works and refuses our SQL: its schema was changed under us, or we are wrong. Worth a stack."""
+    """The database works and refuses our SQL: its schema was changed under us, or we are wrong. Worth a stack trace."""
 
 
 class IllegalStepError(DefectError):

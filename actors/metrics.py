@@ -72,7 +72,7 @@ class BroadcastMetrics:
         self.broadcast_latency = Histogram(BROADCAST_LATENCY_BOUNDS_S)
         """Seconds from the start of a relay to its last ``tell``."""
         self.messages_refused = 0
-        """Messages that have no form for devices: their content id is none."""
+        """Messages that have no form for devices: their content id is not valid."""
 
     def record_relay(self, messages: int, elapsed_s: float, kind: str | None = None) -> None:
         """Count ``messages`` that left together, ``elapsed_s`` after their relay began.
@@ -97,7 +97,7 @@ class RegistryMetrics:
 
 
 class StreamMetrics:
-    """Connections that are none of WebSockets, by kind: ``stream`` or ``poll``."""
+    """Connections other than WebSockets, by kind: ``stream`` or ``poll``."""
 
     def __init__(self) -> None:
         self.open: Counter[str] = Counter({"stream": 0, "poll": 0})
@@ -119,7 +119,7 @@ class WriteMetrics:
         self.refusals: Counter[str] = Counter({quota: 0 for quota in get_args(Quota) if quota != "tags_per_item"})
         """Writes refused because of a bound of what their user may keep, by its name."""
         self.tags_superseded = 0
-        """Adds that the oldest tags of their content gave way to."""
+        """Adds for which the oldest tags of their content had to go."""
 
     def count(self, outcome: Outcome, kind: str) -> None:
         """Count what a write to a collection of ``kind`` was answered."""
@@ -162,7 +162,7 @@ class JournalMetrics:
         self.last_batch = 0
         """Operations in the latest transaction."""
         self.commit_seconds = 0.0
-        """That those transactions took."""
+        """How long those transactions took."""
         self.failures = 0
         """Times that the store was unavailable."""
         self.errors = 0
@@ -240,7 +240,7 @@ class CommandMetrics:
 
 
 class IssuerMetrics:
-    """What is known of the issuer of the keys that tokens are verified with; of none, if the keys are fixed."""
+    """What is known of the issuer of the keys that tokens are verified with; unused if the keys are fixed."""
 
     def __init__(self) -> None:
         self.problem: str | None = None
@@ -274,7 +274,7 @@ class OpenFilesMetrics:
 
     def __init__(self) -> None:
         self.exhausted = 0
-        """Looks, one a second, at which no file could be opened."""
+        """Checks, one a second, that found that no file could be opened."""
 
 
 class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
@@ -298,7 +298,7 @@ class NodeMetrics(Struct, frozen=True, eq=False, kw_only=True):
     messages_skipped: Counter[str] = field(default_factory=Counter)
     """Messages that raised, by actor class."""
     unread: set[Callable[[], int]] = field(default_factory=set)
-    """Of each connection whose device does not take what was written: tells how many bytes are held for it."""
+    """One for each connection whose device does not take what was written: returns how many bytes are held for it."""
     closes: Counter[int] = field(default_factory=Counter)
     """Connections that the node has closed, by close code."""
     illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)

@@ -14,7 +14,7 @@ R = TypeVar("R")
 
 
 class BusListener(Struct, frozen=True, eq=False, kw_only=True):
-    """What a node wants of a bus, and whom the bus tells: on the event loop. Each returns at once and never raises."""
+    """What a node wants of a bus, and what the bus calls, on the event loop; each returns at once and never raises."""
 
     node: str
     """The ``origin`` of this node's own messages, which need not be delivered to it."""

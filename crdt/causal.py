@@ -81,7 +81,7 @@ class ContextWire(TypedDict):
 
 
 Runs = tuple[int, ...]
-"""The counters of one replica that were seen: from the first number, below the second; from the third …; ascending."""
+"""The counters seen of one replica, as half-open ranges: from the first number to below the second, and so on."""
 
 
 class CausalContext(Struct, frozen=True):
@@ -90,7 +90,7 @@ class CausalContext(Struct, frozen=True):
     Build one from ``CausalContext()`` by ``with_tags`` and ``merge``; or by ``from_runs`` or ``from_wire``.
     """
 
-    # Runs neither touch nor are empty, and no replica is without: equal sets of tags are equal contexts.
+    # No run is empty, no two touch, every replica has at least one: equal sets of tags are equal contexts.
     _seen: dict[str, Runs] = field(default_factory=dict)
 
     def __contains__(self, tag: Tag) -> bool:
@@ -168,7 +168,7 @@ class CausalContext(Struct, frozen=True):
 
     @classmethod
     def from_wire(cls, wire: Any) -> "CausalContext":
-        """Return the context that ``to_wire`` made ``wire`` of.
+        """Return the context from which ``to_wire`` made ``wire``.
 
         Raises:
             ValueError: ``wire`` has another shape; names the place.

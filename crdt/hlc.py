@@ -74,7 +74,7 @@ class HLCTimestamp(Struct, frozen=True, order=True):
 
     @classmethod
     def unpack(cls, packed: int, node: str) -> Self:
-        """Return the stamp of ``node`` that ``pack`` made ``packed`` of.
+        """Return the stamp of ``node`` from which ``pack`` made ``packed``.
 
         Raises:
             ValueError: ``packed`` is negative or longer than 64 bits.

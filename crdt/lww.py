@@ -30,7 +30,7 @@ class LWWRegister(Struct, Generic[T], frozen=True):
         return max(self, other, key=lambda register: register.timestamp)
 
     def _rank(self) -> tuple[bool, bytes]:
-        """Order values of one stamp: none is above all, so that what ends several registers ends all or nothing."""
+        """Order values of one stamp: ``None`` above all, so that what ends several registers ends all or none."""
         return self.value is None, json.encode(self.value, order="deterministic")
 
 

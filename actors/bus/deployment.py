@@ -47,12 +47,12 @@ logger = logging.getLogger(__name__)
 ANNOUNCE_S = 5.0
 """How often a node tells the others of itself."""
 GREET_WITHIN_S = 1.0
-"""Within what time nodes tell a new one of themselves: each at a moment of its own, so that neither their messages come
-all at once, nor their next ones for ever after."""
+"""Within what time the nodes announce themselves to a new one: each after a random delay, so that neither these
+messages nor the regular ones after them come all at once."""
 SILENT_INTERVALS = 3
-"""A node that was not heard of for so many of them is gone."""
+"""A node that is silent for this many announcement intervals is gone."""
 ANSWER_TIMEOUT_S = 1.0
-"""How long answers of other nodes are waited for: PubNub takes two publishes and two polls for one."""
+"""How long to wait for other nodes' answers: over PubNub one takes two publishes and two polls."""
 LEAVE_TIMEOUT_S = 0.5
 """How long a stop waits until the others are told."""
 MAX_ACTING = 64
@@ -276,8 +276,8 @@ class Deployment(SupervisedActor):
 
     def _gather(self, request_id: str, node: str, result: Result | None) -> None:
         asked = self._asked.get(request_id)
-        if asked is not None and result is not None:  # else it is too late, or another node's, or could not be done
-            asked.known.add(node)  # one that was not heard of yet may answer too
+        if asked is not None and result is not None:  # else it is late, not for this node, or the command failed
+            asked.known.add(node)  # a node that was not heard of before may answer too
             asked.results[node] = result
         self._no_longer_await(request_id, frozenset({node}))
 
@@ -310,7 +310,7 @@ class Deployment(SupervisedActor):
             return False
         try:
             await channel.bus.publish_control(channel.encode(message))
-        except BusUnavailable as error:  # whoever has the bus says so: here it would be said every few seconds
+        except BusUnavailable as error:  # the bus itself logs that: here it would be logged every few seconds
             logger.debug("the bus took no control message: %s", error)
             return False
         except MessageRefused as error:

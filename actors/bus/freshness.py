@@ -1,4 +1,4 @@
-"""Each control message is acted on once, and only while it is fresh: a recorded one that is sent again does nothing."""
+"""Each signed message is acted on once, and only while it is fresh: a recorded one that is sent again does nothing."""
 
 from collections import deque
 
@@ -7,14 +7,14 @@ from actors.messages.change import AuthorStamp
 from crdt.hlc import HLCTimestamp
 
 FRESH_MS = 10_000
-"""How far the sender's clock may be from ours, the way included. NTP keeps clocks within a fraction of a second."""
+"""How far the sender's clock may be from ours, travel time included. NTP keeps clocks within a fraction of a second."""
 
 
 class Freshness:
-    """Remembers the messages that would still pass for fresh. Only what is signed gets here, so nodes alone fill it.
+    """Remembers the messages that would still pass for fresh. Only signed messages get here, so only nodes can fill it.
 
     Args:
-        fresh_ms: a message that was sent earlier, or will be sent later than that, is stale.
+        fresh_ms: a message is stale if its sender's clock was further than this from ours, either way.
     """
 
     def __init__(self, fresh_ms: int = FRESH_MS) -> None:

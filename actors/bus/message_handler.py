@@ -45,7 +45,7 @@ class BroadcasterMessageHandler:
         commands: brings commands to the devices that they name.
         hints: told which devices other nodes have seen, and whose lists they have changed.
         tracer: of this node.
-        content_ids: which are taken.
+        content_ids: which ids are accepted.
         now_ms: the wall clock.
 
     Thread: the event loop.
@@ -72,10 +72,10 @@ class BroadcasterMessageHandler:
         self._now_ms = now_ms
 
     def handle_sync_message(self, user_id: str, message: BusMessage) -> None:
-        """Accept ``message`` of the channel of a user who is active here.
+        """Act on a message of the channel of a user who is active here.
 
-        Another node's update concerns nobody else: the journal has it already. A foreign publisher's write is left to
-        ``handle_foreign_message``, which gets it too, here or on another node.
+        Another node's update concerns no other users: the journal has it already. A foreign publisher's write is left
+        to ``handle_foreign_message``, which gets it as well, here or on another node.
 
         Raises:
             BusMessageRefused: ``stale``, a handoff that nobody expects any more.
@@ -100,17 +100,17 @@ class BroadcasterMessageHandler:
                 assert_never(message)
 
     def handle_foreign_message(self, user_id: str, message: BusMessage) -> None:
-        """Have a foreign publisher's write done, whoever its user is; leave everything else.
+        """Submit a foreign publisher's write, whether its user is active here or not; ignore everything else.
 
-        Should several nodes get it, its tag makes it one, or its stamp.
+        If several nodes get it, its tag or its stamp makes them one operation.
 
         Raises:
-            BusMessageRefused: ``malformed``, what it would have kept is not as what devices write has to be.
+            BusMessageRefused: ``malformed``, it has a name or a position that a device could not write either.
         """
-        if not is_name(user_id):  # what is none might be taken for the line of a user's list
+        if not is_name(user_id):  # any other text might be taken for the line of a user's list
             return
         match message:
-            case PubNubListUpdate():  # none is documented
+            case PubNubListUpdate():  # not documented for foreign publishers
                 return
             case PubNubWatchlistUpdate(revision=None):
                 self._ingest(user_id, message)
@@ -132,7 +132,7 @@ class BroadcasterMessageHandler:
     def _ingest_progress(self, user_id: str, message: PubNubProgressUpdate) -> None:
         change, device_id = progress.channel_change(message, self._content_ids), message.device_id
         if change is None:
-            self._broadcaster(RelayPubNubMessage(user_id, message))  # as of the watchlist
+            self._broadcaster(RelayPubNubMessage(user_id, message))  # which refuses it, as documented
             return
         _check_names(device_id or "unknown")  # it may be left out
         write = DeviceWrite(user_id=user_id, device_id=device_id, change=change, answer=None, collection=PROGRESS)
@@ -159,7 +159,7 @@ class BroadcasterMessageHandler:
 
 
 def _check_names(*names: str) -> None:
-    """Check what is kept as it is, as often as somebody writes it. Raises: BusMessageRefused."""
+    """Check names that will be stored as they are. Raises: BusMessageRefused."""
     if not all(map(is_name, names)):
         raise BusMessageRefused("malformed", f"device_id and tags: each must be {NAME_RULE}")
 

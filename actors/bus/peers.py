@@ -14,7 +14,7 @@ class Peers:
 
     Args:
         silence_s: a node that was not heard of for so long is gone.
-        max_peers: of the list.
+        max_peers: how many are listed.
     """
 
     def __init__(self, silence_s: float, max_peers: int = MAX_PEERS) -> None:

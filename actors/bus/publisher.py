@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 MAX_OUTBOX = 10_000
 """Messages that wait; beyond it a user's updates shrink to one ``HeadMoved``."""
 MAX_OUTBOX_OF_USER = 16
-"""The same of one user's alone. They go one by one, and PubNub takes 20 to 100 ms for each: behind a bulk of 500
-changes the next one would come half a minute late, where a hint has the other nodes read them all at once."""
+"""The same for one user, whose messages go one by one. PubNub takes 20 to 100 ms for each: behind a bulk of 500 changes
+the next one would come half a minute late, where a hint has the other nodes read them all at once."""
 MAX_IN_FLIGHT = 50
 """Publishes under way at once; the official SDK's clients gain nothing beyond."""
 
@@ -111,9 +111,9 @@ class PubNubPublisher(SupervisedActor):
             task.cancel()
 
     def _outgoing(self, user_id: str, update: AnyUpdate | HeadMoved, epoch: str | None = None) -> _Outgoing:
-        """Encode ``update``, here so that one that cannot be encoded fails alone and not before the next.
+        """Encode ``update``: here, so that one that cannot be encoded fails alone and does not hold up the next.
 
-        Of a followed write, the other nodes go on from its publish.
+        The other nodes continue the trace of a followed write from its publish.
         """
         if isinstance(update, HeadMoved):
             return _Outgoing(self._encode(user_id, update), update.revision, collection=update.collection)

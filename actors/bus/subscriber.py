@@ -96,7 +96,7 @@ class PubNubSubscriber(SupervisedActor):
         return None
 
     async def _start(self) -> None:
-        tell = partial(tell_if_alive, self.actor_ref)  # a stopping node hears the bus until that is closed
+        tell = partial(tell_if_alive, self.actor_ref)  # the bus may still speak while the node stops
         listener = BusListener(
             node=self._deps.node,
             on_message=lambda user_id, payload: tell(BusPayload(user_id, payload)),

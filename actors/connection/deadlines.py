@@ -7,9 +7,9 @@ from enum import Enum
 from typing import Final
 
 ABSENCE_S: Final = 1.0
-"""Whoever looks so much too late was away itself (a machine was paused): the device's silence proves nothing."""
+"""A check this much too late shows that we were away (a paused machine): the device's silence proves nothing."""
 SECOND_LOOK_S: Final = 1.0
-"""Between finding a device silent and giving it up: what it has said may lie in the socket, unread."""
+"""Between finding a device silent and giving it up: what it has said may still lie unread in the socket."""
 
 
 class Due(Enum):
@@ -18,7 +18,7 @@ class Due(Enum):
     NOTHING = "nothing"
     PING = "ping"
     UNREAD = "unread"
-    """The device has taken nothing of what was written to it for the whole time-out of that."""
+    """The device has taken nothing of what was written to it for the whole unread time-out."""
     SILENCE = "silence"
     """The device has given no sign of life for the whole heartbeat time-out."""
     TOKEN_END = "token end"  # noqa: S105 - no secret
@@ -47,7 +47,7 @@ class Deadlines:
 
     @property
     def next_s(self) -> float:
-        """When the first of them comes."""
+        """When the first of these deadlines comes."""
         silent_s = self._last_sign_s + self._timeout_s if self._second_look_s is None else self._second_look_s
         unread_s = silent_s if self._unread_ends_s is None else self._unread_ends_s
         return min(self._next_ping_s, silent_s, unread_s, self._token_ends_s)

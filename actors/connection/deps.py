@@ -43,7 +43,7 @@ class ConnectionDeps(Struct, frozen=True, eq=False, kw_only=True):
     unread_timeout_s: float = 30.0
     """For how long a device may take nothing of what was written to it, while more waits."""
     unread: set[Callable[[], int]] = field(default_factory=set)
-    """Of each connection whose device does not take what was written: tells how many bytes are held for it."""
+    """One for each connection whose device does not take what was written: returns how many bytes are held for it."""
     closes: Counter[int] = field(default_factory=Counter)
     """Counts the connections that the service has closed, by close code."""
     illegal_steps: Counter[tuple[str, str]] = field(default_factory=Counter)

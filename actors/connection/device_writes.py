@@ -1,4 +1,4 @@
-"""What a device wants done until it is written the answers: so much, and it is not read until half is answered."""
+"""What a device has asked for and was not answered yet: at a bound, it is not read until half of that is answered."""
 
 from functools import partial
 from typing import Final, assert_never
@@ -30,7 +30,7 @@ from actors.runtime.tell import Tell
 
 MAX_UNANSWERED: Final = 256
 MAX_ID_BITS: Final = 63
-"""Of an ``id`` that is a number, beside its sign, if it goes further than to this node's answer."""
+"""The longest numeric ``id``, without its sign, that is handed on to the store; a longer one stays on this node."""
 
 
 class DeviceWrites:
@@ -46,7 +46,7 @@ class DeviceWrites:
         self.unanswered = 0
 
     def submit(self, message: Submitted) -> None:
-        """Have done what the device wants."""
+        """Hand on what the device asks for."""
         match message:
             case WatchlistWrite() | ProgressWrite() | DeviceEdit():
                 self._write(message)
@@ -73,14 +73,14 @@ class DeviceWrites:
         )
 
     def _command(self, command: CommandToDevice) -> None:
-        """Hand ``command`` to whoever brings it to its device."""
+        """Hand ``command`` to ``DeviceCommands``."""
         self._begin()
         shown = command.shown_from(self._connection.device_id)
         answer = partial(_tell_command, self._connection.tell, command.id)
         self._deps.send_command(SendCommand(self._connection.user_id, shown, answer))
 
     def _describe(self, heartbeat: DeviceHeartbeat) -> None:
-        """Have what the device says of itself kept, unless that is what it said last."""
+        """Write what the device says of itself, unless it said the same before."""
         if heartbeat.id is not None:
             self._begin()
         said = hash(msgspec.json.encode(fields)) if (fields := heartbeat.said()) else self._said
@@ -100,7 +100,7 @@ class DeviceWrites:
         )
 
     def _described(self, message_id: MessageId | None, outcome: Outcome) -> None:
-        """Take what became of what the device says of itself: if it is not kept, it may say so again."""
+        """Answer a heartbeat; if what it said was refused, the same is written when it is said again."""
         if outcome.status is Status.REFUSED:
             self._said = 0
         if message_id is not None:
@@ -113,14 +113,14 @@ class DeviceWrites:
             self._socket.pause_reading()
 
     def answered(self, count: int) -> None:
-        """Note that the device has been written the answers of so many."""
+        """Note that ``count`` answers have been written to the device."""
         before, self.unanswered = self.unanswered, self.unanswered - count
         if before > MAX_UNANSWERED // 2 >= self.unanswered:
             self._socket.resume_reading()
 
 
 def _change(write: WatchlistWrite | ProgressWrite | DeviceEdit) -> Change | RegisterChange:
-    """Return what ``write`` asks for: itself where it can be, which crosses to the store with numbers of 64 bits."""
+    """Return what ``write`` asks for: itself where possible, but without an ``id`` too long for the store."""
     if not isinstance(write, WatchlistWrite):
         return write.register_change()
     is_long = isinstance(write.id, int) and write.id.bit_length() > MAX_ID_BITS

@@ -26,11 +26,11 @@ class Followed(Struct, eq=False):
     revision: int = 0
     """The last one written to the device, or in the outbox."""
     list_goes_on: Bookmark | None = None
-    """Where the next part of the list begins that is being sent; ``None``: none is."""
+    """Where the next part begins of the list that is being sent; ``None``: no list is."""
     is_joined: bool = False
-    """Whether it was answered where it stands."""
+    """Whether the ``WatchlistSync`` has answered where the collection stands."""
     promised: int = 0
-    """The last revision that the device was told to wait for: up to there it takes holes among registers."""
+    """The last revision that the device was told to expect: up to it, it accepts holes among registers."""
 
     def lacks(self, newest: int) -> bool:
         """Return whether the device is to be brought up to date, where ``newest`` is known to exist."""
@@ -46,9 +46,9 @@ class Followed(Struct, eq=False):
         return Join(connection, asked.since, self.epoch, asked.after, asked.collection)
 
     def replay(self, replayed: Replayed) -> Resumed | None:
-        """Join with what is to be replayed, and return what the device is to be told before: it would not expect holes.
+        """Join, and return what the device must be told before the replay, as it does not expect holes.
 
-        ``None``: it knows.
+        ``None``: it knows already.
         """
         knows = self.is_joined and (replayed.revisions is None or replayed.head <= self.promised)
         self.is_joined = True
@@ -82,7 +82,7 @@ def joined_at_once(followed: Sequence[Followed]) -> list[Followed]:
 
 
 def reached(replayed: Replayed, left_out: int) -> int:
-    """Return at which revision a device is without the last ``left_out`` frames, which are not all, of ``replayed``."""
+    """Return where a device stands that was sent ``replayed`` but for its last ``left_out`` frames (never all)."""
     if replayed.revisions is None or not left_out:
         return replayed.revision - left_out
     return replayed.revisions[-left_out - 1]

@@ -1,4 +1,4 @@
-"""What waits to be written to one device: by the turn while it reads, and bounded while it does not."""
+"""What waits to be written to one device: one write a turn while it reads, bounded while it does not."""
 
 from typing import Final
 
@@ -7,8 +7,8 @@ from actors.messages.connection import MAX_PART_BYTES, MAX_WAITING_BYTES, MAX_WA
 from actors.ports import DeviceSocket
 
 CHUNK_BYTES: Final = 16 * 1024
-"""Written at once of what is sent as the socket takes it. What the socket has not taken it holds for this device alone;
-what waits here is shared by all who are sent the same."""
+"""Written at once of what is sent as the socket takes it. The socket buffers a copy for this device alone; what waits
+here is shared by all who are sent the same."""
 
 
 class Outbox:
@@ -25,12 +25,12 @@ class Outbox:
         self.frames: list[bytes] = []
         """A message each."""
         self.answers = 0
-        """So many of them answer writes, which have a bound of their own: ``writes`` is told when they are written."""
+        """How many of them answer writes. Those have a bound of their own: ``writes`` is told when they are written."""
         self.is_message_open = False
         self._rest: tuple[bytes, ...] = ()
         """What is written as the socket takes it."""
         self._part: ListPart | None = None
-        """Of which it is what is left; ``None``: each frame of it is a message."""
+        """The part whose remainder ``_rest`` is; ``None``: each frame of ``_rest`` is a message."""
 
     @property
     def is_sending(self) -> bool:

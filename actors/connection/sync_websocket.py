@@ -89,7 +89,7 @@ class SyncWebSocket(LoopActor):
         self._outbox = Outbox(socket, self._writes)
         self._frames = self._outbox.frames  # at hand, for speed
         self._is_slow = False
-        self._wants_more = False  # but the device is to read first what it was sent
+        self._wants_more = False  # once the device has read what it was sent
         self._pending: PendingFrames | None = None
         self._heartbeat = Heartbeat(self.actor_ref, socket, deps, self._outbox, handshake.ends_at_s)
 
@@ -203,7 +203,7 @@ class SyncWebSocket(LoopActor):
             self._ask_for_missing()
 
     def _write_on(self) -> None:
-        """Write what the socket takes of what is being sent; behind its end, go on."""
+        """Write what the socket takes of what is being sent; at its end, go on."""
         self._outbox.flush()
         if self._state is State.SENDING and not self._outbox.is_sending:
             if self._current.list_goes_on is None:
@@ -289,7 +289,7 @@ class SyncWebSocket(LoopActor):
                 continue
             if self._state is State.LIVE:
                 self._fill_gap(followed)
-            else:  # one after the other: let it be known until then
+            else:  # one after the other: remember it until then
                 self._deliver(Deliver(newest + 1, (), followed.asked.collection))
 
     # From the device

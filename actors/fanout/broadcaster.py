@@ -42,7 +42,7 @@ class WebSocketBroadcaster(SupervisedActor):
         metrics: counted into.
         now_s: a monotonic clock, the registry's too.
         tracer: of this node.
-        content_ids: which are taken.
+        content_ids: which ids are accepted.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class WebSocketBroadcaster(SupervisedActor):
         self._send(user_id, [_decode(update) for update in updates], began_s)
 
     def relay_pubnub_message(self, user_id: str, message: PubNubSyncMessage) -> None:
-        """Convert ``message`` and send it; what cannot be converted is warned of and not counted as relayed.
+        """Convert ``message`` and send it; one that cannot be converted is logged, and counted as refused.
 
         The broadcaster does not wait for the registry: the next relay begins at once, so what piles up for a device
         still leaves in one write.
@@ -97,7 +97,7 @@ class WebSocketBroadcaster(SupervisedActor):
         self._send(user_id, [sync_message], began_s)
 
     def convert_pubnub_message(self, message: PubNubSyncMessage) -> SyncMessage | None:
-        """Return the socket's form of a channel message; ``None`` if it has none (its content id is none)."""
+        """Return the socket's form of a channel message; ``None`` if it has none: its content id is not valid."""
         match message:
             case PubNubWatchlistUpdate():
                 change = channel_change(message, self._content_ids)
@@ -140,7 +140,7 @@ class WebSocketBroadcaster(SupervisedActor):
         self._send_to_user(SendToUser(user_id, tuple(messages), began_s))
 
     def _with_traceparent(self, user_id: str, message: SyncMessage) -> SyncMessage:
-        """Let the devices go on from the relay of a message that is followed."""
+        """Let the devices continue the trace of a followed message from its relay."""
         if not isinstance(message, WatchlistUpdate):
             return message
         relay = self._tracer.begin_relay(line_of(user_id, message.collection), message.revision)

@@ -18,7 +18,7 @@ class _Place(Struct, frozen=True):
 
 
 class SlowConsumers:
-    """A device that does not read costs nothing at a message: neither a mailbox nor a copy."""
+    """A device that does not read costs nothing per message: neither a mailbox nor a copy."""
 
     def __init__(self) -> None:
         self._buffered: deque[Deliver] = deque()
@@ -35,7 +35,7 @@ class SlowConsumers:
         return iter(self._places)
 
     def add(self, connection: ConnectionInfo, frames: int, size_bytes: int) -> None:
-        """Buffer what comes from now on for ``connection``, where so much waits already."""
+        """Buffer what comes from now on for ``connection``, for which ``frames`` of ``size_bytes`` wait already."""
         ever = self._all
         self._places[connection] = _Place(ever.deliveries, ever.frames - frames, ever.bytes - size_bytes)
 

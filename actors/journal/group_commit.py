@@ -24,13 +24,13 @@ MAX_BATCH: Final = 128
 """Commits in one transaction at most: beyond it a batch gains little, and the first writer waits longer."""
 
 MIN_BATCH: Final = 8
-"""So few are not divided: a transaction of its own would cost them more than the wait."""
+"""What waits is not divided into fewer: a transaction of its own would cost them more than the wait."""
 
 MAX_GATHERED_OF_USER: Final = 2 * MAX_BATCH
 """Commits of one user that others wait behind: a bulk, or a flood, is two batches at a time."""
 
 MAX_HELD_OF_USER: Final = 10_000
-"""Commits of one user that wait behind those, each of which costs memory: who is told so long after has given up."""
+"""Commits of one user that wait behind those, each of which costs memory: an author answered later has given up."""
 
 MAX_UNDER_WAY: Final = 2
 """Transactions handed to the store at once, so that it need not wait for the event loop between two."""
@@ -107,9 +107,9 @@ class GroupCommit:
         self._held: dict[str, deque[_Pending]] = {}
         """User -> what is beyond ``MAX_GATHERED_OF_USER`` of these, never empty; gathered as those are answered."""
         self._refused: set[str] = set()
-        """Users of whom too much was held, until half of it is gone: nothing goes before a write that was refused."""
+        """Users of whom too much was held, until half of it is gone: no write slips in between refused ones."""
         self._halves: deque[Batch] = deque()
-        """Of batches that raised; they go before what was gathered."""
+        """Halves of batches that raised; they go before what was gathered."""
         self._under_way: dict[asyncio.Future[BatchCommitted], _Transaction] = {}
         self._unanswered = 0
         self._barriers = deque([_Before()])
@@ -151,7 +151,7 @@ class GroupCommit:
         return user_id in self._refused
 
     def _release(self, batch: Batch) -> None:
-        """Gather what was held because of ``batch``, which is about to be answered: one for each of its user."""
+        """Gather a held commit of the same user for each in ``batch``, which is about to be answered."""
         gathered_of, held_of = self._gathered_of, self._held
         for pending in batch:
             user_id = pending.user_id
@@ -206,8 +206,8 @@ class GroupCommit:
         try:
             done = committed.result()
         except StoreUnavailable as error:
-            # In an outage whoever waits would only wait for the same. And what a line has told later must not go before
-            # this, which its author will repeat.
+            # In an outage whoever waits would only be told the same later. And a line's later operations must not
+            # overtake this one, which its author will repeat.
             batch = [*batch, *self._give_up(None if transaction.is_in_outage else transaction.lines)]
             self._writability.note_failure(error)
             outcomes = (_UNAVAILABLE,) * len(batch)
@@ -224,7 +224,7 @@ class GroupCommit:
         self._answer(batch, outcomes, epoch)
 
     def _give_up(self, lines: frozenset[str] | None) -> list[_Pending]:
-        """Let nothing of ``lines`` (``None``: of any) wait any more, and return what did, in order."""
+        """Remove all that waits of ``lines`` (``None``: of all lines), and return it in order."""
 
         def is_given_up(pending: _Pending) -> bool:
             return lines is None or pending.line in lines

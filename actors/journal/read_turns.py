@@ -1,9 +1,9 @@
-"""The journal's reads: one of each user at a time, users in turn; where users stand, of all who ask together.
+"""The journal's reads: one of each user at a time, users in turn; heads are read together for all who ask.
 
-Who reads page after page takes processors from those who write, on whatever process they do it. So while writers wait,
-who reads on rests after each read, in proportion to what it took: one user has a twentieth of the reader's time at
-most. A device that comes back and is shown a list does not rest, or one who writes could keep everybody else's devices
-waiting.
+A user who reads page after page takes processor time from those who write, whichever process reads. So while writers
+wait, such a user rests after each read, in proportion to what it took, and has a twentieth of the reader's time at
+most. A device that comes back and is shown a list does not rest: otherwise one user's writes could keep everybody
+else's devices waiting.
 """
 
 import asyncio
@@ -40,7 +40,7 @@ MAX_UNDER_WAY: Final = 4
 """Reads handed to the store at once, so that it need not wait for the event loop between two; one while it fails."""
 
 MAX_SHARING: Final = 500
-"""Those who share one read of heads. Each asks for one user, but for the comparison of heads, which asks for 500."""
+"""Requests that share one read of heads. Each is for one user, but for the comparison of heads, which is for 500."""
 
 _UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
@@ -76,7 +76,7 @@ class ReadTurns:
         self._heads: list[LoadHeads] = []
         self._are_heads_under_way = False
         self._finished_s = 0.0
-        """When the last read did, by the loop's clock: the reader does one after the other."""
+        """When the last read finished, on the loop's clock: the reader does one after the other."""
         self._reading = ReadingTime()
         self._resting: set[Read] = set()
         """The last read of each user who rests."""
@@ -106,7 +106,7 @@ class ReadTurns:
             self._send_read(self._turns.begin())
 
     def let_nobody_rest(self) -> None:
-        """Begin what waits for a rest to end, and from now on what waits for a read; ``send`` does it."""
+        """End all rests, and begin no more; ``send`` begins what waited for them."""
         self._may_rest = False
         resting, self._resting = self._resting, set()
         for message in resting:

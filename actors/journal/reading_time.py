@@ -3,22 +3,22 @@
 from typing import Final
 
 REST: Final = 19
-"""Times what a read took: it is forgotten as much later, and beyond ``FREE_S`` its user rests as long."""
+"""A read is forgotten after this many times what it took; beyond ``FREE_S`` its user rests for as long."""
 
 MAX_REST_S: Final = 0.25
 """A read that takes this long waits for a database, and not for a processor that a writer lacks."""
 
 FREE_S: Final = 0.2
-"""What a user reads without a rest: a device that comes back is shown a list of 10,000 in half of that."""
+"""How long a user may read without a rest: a device that comes back is shown a list of 10,000 in half of that."""
 
 MIN_SWEEP: Final = 1_000
 """Users kept before those whose reading is forgotten are dropped."""
 
 
 class ReadingTime:
-    """Says how long who has read more than ``FREE_S`` rests. Cost: amortised O(1). Thread: any one.
+    """Says how long a user who has read more than ``FREE_S`` rests. Cost: amortised O(1). Thread: any one.
 
-    Source: the generic cell rate algorithm (ITU-T I.371), which keeps of each user one time.
+    Source: the generic cell rate algorithm (ITU-T I.371), which keeps one time for each user.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class ReadingTime:
         return len(self._forgotten_s)
 
     def add(self, user_id: str, took_s: float, now_s: float) -> float:
-        """Note a read that took so long and ended now; return for how many seconds its user rests, 0 if it is free."""
+        """Note a read that took ``took_s`` and ended now; return how many seconds its user rests, perhaps 0."""
         forgotten_s = max(self._forgotten_s.get(user_id, now_s), now_s) + REST * took_s
         latest_s = now_s + REST * FREE_S
         self._forgotten_s[user_id] = min(forgotten_s, latest_s)

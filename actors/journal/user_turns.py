@@ -1,4 +1,4 @@
-"""Whose turn it is: of what users ask for, one of each at a time, so that nobody waits behind all of another's."""
+"""Whose turn it is: one message of each user at a time, so that nobody waits behind all that another user asks for."""
 
 from collections import deque
 from typing import Final, Generic, Protocol, TypeVar

@@ -37,7 +37,7 @@ class Writability:
         self._note_possible()
 
     def note_presence(self) -> None:
-        """Who is online was written. Of an outage that says nothing: its tables are others, and it comes by itself."""
+        """Who is online was written. That ends no outage: it has tables of its own, and is written unasked."""
         if self._metrics.unavailable is None:
             self._was_shown = True
 

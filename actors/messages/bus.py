@@ -1,4 +1,4 @@
-"""What the publisher, the subscriber, and who brings devices' commands and hints are told."""
+"""What the publisher, the subscriber, ``DeviceCommands`` and ``DeviceHints`` are told."""
 
 from msgspec import Struct
 

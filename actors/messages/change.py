@@ -13,10 +13,10 @@ RegisterAction = Literal["update", "remove"]
 PlayState = Literal["playing", "paused", "stopped"]
 
 MAX_REVISION: Final = (1 << 63) - 1
-"""What databases hold."""
+"""The greatest integer that databases hold."""
 
 AuthorStamp = HLCTimestamp | int | float
-"""As an author sends it; a bare number, of whatever size, is that of an older device, or of a foreign publisher."""
+"""As an author sends it; older devices and foreign publishers may send a bare number, of any size."""
 
 MAX_DATA_BYTES: Final = 1024
 """Of an item's ``data``, as compact JSON."""
@@ -27,7 +27,7 @@ ShownData = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "object"},
 
 
 def shown_data(held: bytes | None) -> Raw | None:
-    """Return what is held as JSON, as clients are shown it: it is not unpacked on its way."""
+    """Return what is stored as JSON, as clients are shown it: it is not unpacked on its way."""
     return None if held is None else Raw(held)
 
 
@@ -70,7 +70,7 @@ def data_problem(change: Change) -> str | None:
     if change.data is None:
         return None
     try:
-        msgpack.encode(change.data)  # as which it crosses to the store, with numbers of 64 bits
+        msgpack.encode(change.data)  # it crosses to the store as this, which has numbers of 64 bits
         size_bytes = len(json.encode(change.data))
     except (OverflowError, RecursionError):
         return "data: its numbers must fit in 64 bits, and it must not be nested deeply"

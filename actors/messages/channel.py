@@ -171,12 +171,12 @@ class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_de
     revision: int
     origin: str
     epoch: str | None = None
-    """Of the database that has ``revision``; ``None``: who sends it does not know."""
+    """Of the database that has ``revision``; ``None``: the sender does not know."""
     collection: str = WATCHLIST
 
 
 PubNubUpdate = PubNubWatchlistUpdate | PubNubProgressUpdate | PubNubDeviceUpdate
-"""Of a collection."""
+"""An update of a collection."""
 PubNubSyncMessage = (
     PubNubWatchlistUpdate | PubNubListUpdate | PubNubProgressUpdate | PubNubDeviceUpdate | PubNubDeviceHandoff
 )
@@ -185,7 +185,7 @@ BusMessage = PubNubSyncMessage | PubNubDeviceMessage | HeadMoved
 
 
 def _check_json(name: str, text: str | None) -> None:
-    """Raises: ValueError, ``text`` is not JSON: whoever reads the message decodes it, and must not fail of it."""
+    """Raises: ValueError, ``text`` is not JSON: whoever reads the message decodes it, and must not fail."""
     try:
         if text is not None:
             json.decode(text)

@@ -20,7 +20,7 @@ LIST_RULE: Final = "1 to 64 of A-Z a-z 0-9 . _ ~ - and begin with a letter or a 
 ListId = Annotated[str, Meta(pattern=rf"^{LIST_PATTERN}(?![\s\S])", max_length=64)]
 
 COLLECTION_KINDS: Final = (WATCHLIST, "list", PROGRESS, DEVICES)
-"""What ``kind_of`` says."""
+"""What ``kind_of`` returns."""
 
 _LIST: Final = "list:"
 _BETWEEN: Final = "\x1f"
@@ -43,12 +43,12 @@ def kind_of(collection: str) -> str:
 
 
 def list_in(line: str) -> str | None:
-    """Return of which list the ``line`` is; ``None``: it is another collection's."""
+    """Return the list whose ``line`` it is; ``None``: it is another collection's."""
     return list_of(parts_of(line)[1]) if _BETWEEN in line else None
 
 
 def collection_in(line: str) -> str:
-    """Return whose collection's ``line`` it is."""
+    """Return the collection whose ``line`` it is."""
     return parts_of(line)[1] if _BETWEEN in line else WATCHLIST
 
 

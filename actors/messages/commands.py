@@ -1,4 +1,4 @@
-"""What one device of a user has another one do: its bounds, and what becomes of it."""
+"""Commands from one device of a user to another: their bounds, and what becomes of them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
@@ -10,13 +10,13 @@ from actors.messages.sync import DeviceCommand
 from actors.runtime.tell import Tell
 
 MAX_PAYLOAD_BYTES: Final = 4 * 1024
-"""Of what a command carries, as JSON: with its escapes in a message of PubNub it takes less than that takes."""
+"""Of a command's payload, as JSON: even with all of it escaped it fits in a message of PubNub."""
 MAX_COMMAND_AGE_MS: Final = 30_000
-"""What was sent before that is not acted upon: better not at all than when nobody expects it any more."""
+"""An older command is not acted upon: better not at all than when nobody expects it any more."""
 
 CommandType = Annotated[str, Meta(min_length=1, max_length=MAX_NAME_LENGTH)]
 HANDOFF: Final = "handoff:"
-"""A handoff is this and the content's id."""
+"""How the type of a handoff begins; the content's id follows."""
 
 CommandOutcome = Literal[
     "sent", "device_offline", "not_found", "try_again_later", "bus_unavailable", "not_listening", "too_many"
@@ -27,9 +27,9 @@ WHY_LATER: Final[Mapping[CommandOutcome, str]] = {
     "not_listening": "the device is between two connections, or does not read",
     "too_many": "too many commands of this user are under way",
 }
-"""The outcomes that are others a moment later, each a ``try_again_later`` to its sender, and what they mean."""
+"""The outcomes that may be others a moment later, told to the sender as ``try_again_later``, and what they mean."""
 CommandKind = Literal["handoff", "other"]
-"""What commands are counted by: the others' types are the apps' own, and may be any number."""
+"""By what commands are counted: the other types are the apps' own, and there may be any number of them."""
 
 
 class CommandRequest(Struct, frozen=True):

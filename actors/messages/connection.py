@@ -17,7 +17,7 @@ from actors.runtime.tell import Tell
 
 MAX_WAITING_FRAMES: Final = 256
 MAX_WAITING_BYTES: Final = 256 * 1024
-"""What may wait for a device: for its replay (then the frames are dropped) or for it to read (then the device is)."""
+"""What may wait for a device. Beyond it the frames are dropped during its replay; the device, if it does not read."""
 MAX_PART_BYTES: Final = 96 * 1024
 """What may be kept of a slice of its replay, or of a part of the list, until the device takes it."""
 
@@ -37,7 +37,7 @@ class ConnectionInfo(Struct, frozen=True, eq=False):
     collections: frozenset[str] = frozenset((WATCHLIST,))
     """Those that the device follows."""
     polls: bool = False
-    """It ends with what it says, and the device asks again."""
+    """It is a poll, which ends with the first that it says; the device asks again."""
 
 
 class Following(Struct, frozen=True):
@@ -49,7 +49,7 @@ class Following(Struct, frozen=True):
     epoch: str | None = None
     """Of that revision; ``None``: it does not say."""
     after: Bookmark | None = None
-    """If it is shown the list: it has the pieces up to there."""
+    """If it is shown the list: the device has the pieces up to here."""
 
 
 # From a SyncWebSocket to its user's WatchlistSync.
@@ -126,7 +126,7 @@ class Deliver(Struct, frozen=True, eq=False):
 
     @property
     def is_for_followers(self) -> bool:
-        """Whether nobody is shown it who does not follow its collection."""
+        """Whether only those who follow its collection are shown it."""
         return self.first_revision is not None or self.collection in (DEVICES, LISTS)
 
 

@@ -1,6 +1,6 @@
-"""What names a content, and which names are taken: UUIDs, or any text, as ``--content-ids`` says.
+"""What names a content: a UUID, or any text, as ``--content-ids`` says.
 
-Who lets an id in makes it canonical. From there on it is text that is compared as it is, in memory as in the tables.
+An id is made canonical where it comes in. From there on it is text that is compared as it is, in memory and in tables.
 """
 
 import re
@@ -13,7 +13,7 @@ from msgspec import Meta, Struct
 from actors.messages.names import NAME_RULE, is_name
 
 ContentId = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
-"""Any text to a decoder, which cannot know what is taken here; the schema is that of the default."""
+"""Any text to a decoder, which does not know the setting; the schema is that of the default."""
 
 ContentIdKind = Literal["uuid", "text"]
 
@@ -30,7 +30,7 @@ class ContentIds(Struct, frozen=True):
 
 _HEX: Final = "[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _SPELLINGS: Final = re.compile(rf"(?:urn:uuid:)?(?:{_HEX}|\{{(?:{_HEX})\}})", re.IGNORECASE | re.ASCII)
-"""``UUID`` itself takes more: hyphens anywhere, digits of other scripts."""
+"""``UUID`` itself accepts more: hyphens anywhere, digits of other scripts."""
 _is_canonical: Final = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}").fullmatch
 """Nearly all are, and then nothing has to be made."""
 

@@ -1,4 +1,4 @@
-"""What travels on the control channel: the nodes of one deployment among themselves, signed always.
+"""What the nodes of one deployment tell each other on the control channel, always signed.
 
 New fields get defaults, so that nodes of an older release keep decoding them. No floats: a bus that parses JSON and
 encodes it again may write them in another way, and the signature would not match.

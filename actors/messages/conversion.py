@@ -40,7 +40,7 @@ from crdt.hlc import HLCTimestamp
 
 _encode: Final = msgspec.json.Encoder().encode
 _ITEMS: Final = b'"items":['
-"""Only a key is written so: in a text the quotes would be escaped."""
+"""Found only where it is a key: in a text the quotes would be escaped."""
 
 
 def channel_update(
@@ -68,7 +68,7 @@ def channel_update(
 
 
 def collection_of(message: PubNubUpdate) -> str:
-    """Return whose change a message of the channel tells of."""
+    """Return the collection that a message of the channel tells of a change in."""
     if isinstance(message, PubNubProgressUpdate):
         return PROGRESS
     if isinstance(message, PubNubDeviceUpdate):
@@ -77,7 +77,7 @@ def collection_of(message: PubNubUpdate) -> str:
 
 
 def channel_change(message: PubNubWatchlistUpdate, content_ids: ContentIds) -> Change | None:
-    """Return the change that a message of the channel tells of; ``None``: its content id is none."""
+    """Return the change that a message of the channel tells of; ``None``: its content id is not valid."""
     try:
         content_id = content_ids.canonical(message.content_id)
     except ValueError:

@@ -43,7 +43,7 @@ class TakePart(Struct, frozen=True, eq=False):
 
 
 class AskNodes(Struct, frozen=True, eq=False):
-    """Have ``command`` done by every node, or by one; ``reply_to`` is told of the answers once."""
+    """Have ``command`` done by every node, or by one; ``reply_to`` is told the answers, once."""
 
     command: Command
     reply_to: Tell[Answers]

@@ -86,7 +86,7 @@ class DeviceHeartbeat(DeviceFields, frozen=True, tag="device_heartbeat", tag_fie
 
 
 class CommandToDevice(CommandRequest, frozen=True, tag="device_command", tag_field="type"):
-    """The same as a message; answered by ``ack`` or ``error``."""
+    """A ``CommandRequest`` over the WebSocket; answered by ``ack`` or ``error``."""
 
     id: MessageId | None = None
 
@@ -125,7 +125,7 @@ DeviceMessage = (
 """What a ``SyncWebSocket`` is handed; ``Authenticate`` ends in the transport, so that no actor sees a token."""
 
 Submitted = WatchlistWrite | ListWrite | ProgressWrite | DeviceEdit | DeviceHeartbeat | CommandToDevice
-"""What is done elsewhere, and answered when it is."""
+"""What other actors do; the device is answered when they have."""
 
 COMMAND_RETRY_MS: Final = 2_000
 """What devices are asked to wait while a command cannot be brought to its device."""

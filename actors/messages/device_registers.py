@@ -20,7 +20,7 @@ MEMBERS: Final = (KNOWN, *DeviceFields.__struct_fields__)
 
 
 class DeviceChange(DeviceFields, frozen=True, kw_only=True):
-    """What is said of a device, or that it is to be forgotten; decoded of WebSocket and HTTP."""
+    """What is said of a device, or that it is to be forgotten; decoded from WebSocket and HTTP."""
 
     device_id: Name
     operation: RegisterAction = "update"

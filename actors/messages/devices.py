@@ -35,7 +35,7 @@ class DeviceFields(Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.capabilities is None:
             return
         try:
-            msgspec.msgpack.encode(self.capabilities)  # as which they cross to the store, with numbers of 64 bits
+            msgspec.msgpack.encode(self.capabilities)  # they cross to the store as this, which has numbers of 64 bits
             size_bytes = len(msgspec.json.encode(self.capabilities))
         except (OverflowError, RecursionError):
             raise ValueError("capabilities: numbers must fit in 64 bits, and nothing be nested deeply") from None
@@ -86,7 +86,7 @@ class DevicesConnected(Struct, frozen=True):
     """All devices with a connection to this node."""
 
     devices: tuple[Pair, ...]
-    """In the order in which they came: a set's is another one in each process."""
+    """In the order in which they came: a set's order would differ from process to process."""
 
 
 class LingerOver(Struct, frozen=True):
@@ -131,9 +131,9 @@ class NotePresence(Request["PresenceNoted"], frozen=True, kw_only=True, tag=True
     came: tuple[Pair, ...] = ()
     left: tuple[Pair, ...] = ()
     visited: tuple[Pair, ...] = ()
-    """Who has been here in between: nothing is noted of them."""
+    """Those that were here in between: nothing is noted of them but whether they are known."""
     recorded: tuple[Pair, ...] = ()
-    """Who has become known: who began to follow before that is to be told again."""
+    """Those that have become known: whoever followed the devices before is told of them again."""
 
 
 class PresenceNoted(Struct, frozen=True, kw_only=True, tag=True):

@@ -69,9 +69,9 @@ class ShownToDevice(Struct, frozen=True):
     """Where a command was shown."""
 
     connections: int
-    """So many of the device to this node."""
+    """To how many of the device's connections to this node."""
     polls: bool = False
-    """One of them is a poll, which ends with it: the next one may be to another node."""
+    """One of them is a poll, which ends with it: the device's next one may be to another node."""
 
 
 class SendToDevice(Struct, frozen=True, eq=False):

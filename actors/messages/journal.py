@@ -1,7 +1,7 @@
 """What the journal is told and answers: operations, the updates they became, and their outcomes.
 
-All values are frozen: Pykka copies nothing. What names no ``reply_to`` also crosses to the store's processes and back;
-those that may answer one request are tagged, so that they can be told apart there.
+All values are frozen: Pykka copies nothing. Types without a ``reply_to`` also cross to the store's processes and back;
+those that may answer the same request are tagged, so that they can be told apart there.
 """
 
 from enum import StrEnum
@@ -29,7 +29,7 @@ class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True)
     timestamp: HLCTimestamp
     """The author's own stamp, or the service's."""
     is_stamped_here: bool = False
-    """Its author has left the stamp out, which is to be later than all that its line has by then."""
+    """Its author sent no stamp: the one it gets is to be later than all that its line has by then."""
     removed_tags: tuple[str, ...] = ()
     """A remove that names its tags (a foreign publisher's) takes exactly these, seen or not."""
 
@@ -90,9 +90,9 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     register: RegisterUpdate | None = None
     """Of a register, in place of ``update``: what is there now, also when the operation was superseded."""
     own_stamp: HLCTimestamp | None = None
-    """Of a word that holds, where ``register`` has a later one: of what it did not say."""
+    """Of an operation that holds although ``register`` has a later stamp, which is of members that it did not say."""
     forgotten: tuple[RegisterUpdate, ...] = ()
-    """What had to go for it, at the revisions before, if it is new."""
+    """Keys that had to go to make room for it, at the revisions just before, if it is new."""
     is_new: bool = False
     """Only in the answer to the commit that wrote it: such an update must be relayed."""
     begins_list: bool = False
@@ -104,7 +104,7 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_after_s: float | None = None
     """It was refused, and the same may succeed later."""
     quota: Quota | None = None
-    """Which bound was met. Of an add that was taken: the oldest tags had to go for it."""
+    """Which bound was met. Of an add that was accepted: the oldest tags had to go for it."""
 
     @property
     def exceeds_quota(self) -> bool:
@@ -163,12 +163,12 @@ class Committed(Struct, frozen=True):
 
 
 class Commit(Struct, frozen=True, eq=False):
-    """Put ``operation`` into the journal. What follows ``reply_to`` is carried through for its use."""
+    """Put ``operation`` into the journal. The fields after ``reply_to`` are carried through for whoever is told."""
 
     operation: AnyOperation
     reply_to: Tell[Committed]
     write: DeviceWrite | None = None
-    """What the operation was made of."""
+    """From which the operation was made."""
     accepted_s: float = 0.0
     """When the write came, on the asker's monotonic clock."""
 
@@ -184,7 +184,7 @@ class Settle(Struct, frozen=True, eq=False):
 
 
 class Probe(Struct, frozen=True):
-    """Look whether the database can be written and read, as far as nobody's use of it shows that. Not answered."""
+    """Check that the database can be written and read, unless its use has just shown that. Not answered."""
 
 
 JournalMessage = (

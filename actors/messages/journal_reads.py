@@ -1,7 +1,7 @@
 """What the journal is asked for and answers: where lines stand, what has changed in them, and what they hold.
 
-All values are frozen: Pykka copies nothing. What names no ``reply_to`` also crosses to the store's processes and back;
-those that may answer one request are tagged, so that they can be told apart there.
+All values are frozen: Pykka copies nothing. Types without a ``reply_to`` also cross to the store's processes and back;
+those that may answer the same request are tagged, so that they can be told apart there.
 """
 
 from typing import Final, Literal
@@ -71,7 +71,7 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     """The JSON of a ``watchlist_update``, ``list_update`` or ``progress_update`` each: no object is made of what only
     passes through."""
     revisions: tuple[int, ...] | None = None
-    """Theirs, of registers, whose history keeps each key's newest: those before ``revision`` that are missing were
+    """Of the ``updates`` of registers, whose history keeps each key's newest alone: revisions that are missing were
     superseded. ``None``: they are consecutive, and end with ``revision``."""
 
     @property

@@ -8,7 +8,7 @@ from actors.messages.failures import ReadFailed, WriteFailed
 from actors.runtime.tell import Tell
 
 ListEdit = Literal["add", "put", "delete"]
-"""What changes which lists there are, and what they are called; an add does if it is to a list that is not there."""
+"""What changes which lists there are, and what they are called; an add does if there is no such list yet."""
 ListEditOutcome = Literal["created", "renamed", "deleted", "not_found", "quota_exceeded", "failed"]
 
 
@@ -41,7 +41,7 @@ class PutList(Struct, frozen=True, eq=False):
 
 
 class ListPut(Struct, frozen=True, kw_only=True, tag=True):
-    """The list has its name; or ``problem`` says which bound forbids that it is created."""
+    """The list has its name; or ``problem`` says which bound forbids creating it."""
 
     is_new: bool = False
     revision: int = 0
@@ -68,7 +68,7 @@ class ListDeleted(Struct, frozen=True, tag=True):
     revision: int | None
     """At which it ended; ``None``: there was none."""
     has_more: bool = False
-    """It is there still, shorter, at that revision: it is to be deleted again. Only the journal is told."""
+    """It is still there at that revision, but shorter: delete it again. Only the journal is told."""
 
     @property
     def is_done(self) -> bool:

@@ -23,7 +23,7 @@ IN_PROGRESS: Final = "in_progress"
 
 
 class ProgressChange(Struct, frozen=True, omit_defaults=True):
-    """How far its author has come in one content, or that this is to be forgotten; decoded of HTTP and WebSocket."""
+    """How far its author has come in one content, or that this is to be forgotten; decoded from HTTP and WebSocket."""
 
     content_id: ContentId
     position_seconds: Seconds | None = None
@@ -32,7 +32,7 @@ class ProgressChange(Struct, frozen=True, omit_defaults=True):
     """``None``: what is known of it stays."""
     state: PlayState = "playing"
     watched: bool | None = None
-    """``None``: it is from 90 % on."""
+    """``None``: the content is watched from 90 % on."""
     operation: RegisterAction = "update"
     operation_id: Name | None = None
     timestamp: AuthorStamp | None = None
@@ -138,9 +138,9 @@ def item_form(update: RegisterUpdate) -> ProgressItem:
 
 
 def channel_change(message: PubNubProgressUpdate, content_ids: ContentIds) -> RegisterChange | None:
-    """Return the change that a foreign publisher's message asks for; ``None``: its content id is none.
+    """Return the change that a foreign publisher's message asks for; ``None``: its content id is not valid.
 
-    Nodes that get it several times, or several nodes, make it one operation if it has a time, in whatever shape.
+    If it comes several times, or to several nodes, it becomes one operation if it has a timestamp, in whatever shape.
     """
     try:
         content_id = content_ids.canonical(message.content_id)

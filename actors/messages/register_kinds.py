@@ -27,7 +27,7 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
     members: tuple[str, ...]
     """All that a value may consist of."""
     implied: frozenset[str] = frozenset()
-    """Those of them that the service says with each word on a key: a later one supersedes nothing of its author's."""
+    """Those that the service adds to each word on a key: a later one of them supersedes nothing that an author said."""
     key_field: str
     """What authors call the key."""
     state_of: Callable[[Values], str]
@@ -43,8 +43,8 @@ class RegisterKind(Struct, frozen=True, kw_only=True):
     channel_form: Callable[[RegisterUpdate, str, str | None], PubNubProgressUpdate | PubNubDeviceUpdate]
     """What nodes tell each other; of an update, its origin and the epoch of the database."""
     are_keys_devices: bool = False
-    """A key is a device: only that one's own word gives it a value; what says nothing new, and has no stamp of its
-    author's, is no change; and for one more than there may be, the one goes that has been offline for longest."""
+    """A key is a device. Only the device's own word gives it a value; a word that says nothing new, and has no stamp of
+    its author's, is no change; and to make room for one too many, the one goes that has been offline for longest."""
 
 
 REGISTER_KINDS: Final = {

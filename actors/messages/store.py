@@ -27,7 +27,7 @@ class BatchCommitted(Struct, frozen=True, tag=True):
 
     outcomes: tuple[Outcome, ...]
     seconds: float
-    """That the transaction took, without the way there and back."""
+    """How long the transaction took, without the way there and back."""
     epoch: str | None = None
     """Of the database that it was committed to."""
 
@@ -99,7 +99,7 @@ class NameList(Request[ListPut], frozen=True, tag=True):
 
 
 class DropList(Request[ListDeleted], frozen=True, tag=True):
-    """As ``DeleteList``, but for a long list: of that so much that nobody's commits wait long behind it."""
+    """As ``DeleteList``; of a long list only so much at a time that nobody's commits wait long behind it."""
 
     user_id: str
     list: str

@@ -108,7 +108,7 @@ class Catalogue(Struct, frozen=True, tag="lists", tag_field="type", omit_default
 
     lists: tuple[ListName, ...]
     left_out: int = 0
-    """So many more there are."""
+    """How many more there are."""
 
     @property
     def collection(self) -> str:

@@ -42,21 +42,21 @@ from actors.runtime.tell import Tell, TellIfAlive, tell_later
 logger = logging.getLogger(__name__)
 
 LEASE_S: Final = 10.0
-"""How long the word of a node holds that has died: its devices are offline then, for whoever asks."""
+"""How long the word of a node that has died still holds; after that its devices are offline for whoever asks."""
 RENEWALS: Final = 3
-"""Of a lease, before it ends: a database that is away for a moment, or slow, ends none."""
+"""How often a lease is renewed before it would end: a database that is slow, or away for a moment, ends none."""
 GATHER_S: Final = 0.1
-"""Between two transactions: so long may a device that comes or goes wait for others that do."""
+"""Between two transactions: how long a device that comes or goes may wait for others that do."""
 LINGER_S: Final = 0.5
-"""So long a device may be away before it is said to be: apps reconnect to follow more."""
+"""How long a device may be away before it is said to be: apps reconnect to follow more."""
 POLL_LINGER_S: Final = 5.0
-"""The same of one that polls: between two polls is its way to the service and back, and what it does with an answer."""
+"""The same for one that polls: between two polls it has to act on the answer and come back over the network."""
 MAX_BATCH: Final = 500
 """Devices in one transaction: 5,000 that come in a second are ten, of some milliseconds each."""
 RETRY_S: Final = 1.0
 """After a transaction that failed."""
 LAST_WORD_S: Final = 0.5
-"""So long a stop waits for what it has to tell: a database that is away must not hold it up."""
+"""How long a stop waits for what it has to tell: a database that is away must not hold it up."""
 
 
 _NOTHING_SAID: Final = DeviceFields()
@@ -74,7 +74,7 @@ class PresenceDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Reaches the ``WatchlistSync`` of the user whom the write names."""
     hints: Tell[ShowSeen]
     compare: Callable[[], None]
-    """Has those who follow here be told what they lack."""
+    """Has those who follow devices on this node told what they lack."""
     metrics: PresenceMetrics
     now_s: Callable[[], float]
     """A monotonic clock: the loop's."""
@@ -92,21 +92,21 @@ class Presence(SupervisedActor):
 
     A device that comes is written at once, or with all that come within ``gather_s`` of the write before; one that
     goes, if it has not come back after ``linger_s``, or ``poll_linger_s`` if it polls. Those that were not known get a
-    register, as if they had said something of themselves. While any is connected the lease is renewed. Should it have
-    ended all the same, all that are connected are written again.
+    register, as if they had said something of themselves. While any is connected the lease is renewed. If it has ended
+    all the same, all that are connected are written again.
     """
 
     def __init__(self, deps: PresenceDeps) -> None:
         super().__init__()
         self._deps = deps
         self._is_here: dict[Pair, bool] = {}
-        """What is to be written: who came, and who left. A later word replaces an earlier one."""
+        """What is to be written: who came (true), and who left (false). A later word replaces an earlier one."""
         self._lingering: tuple[dict[Pair, float], dict[Pair, float]] = ({}, {})
         """Who may come back, and until when: WebSockets and streams, and those who poll. The first to end are first."""
         self._visited: dict[Pair, None] = {}
-        """Who came back or once more, or left before it was written that they came: known as well.
+        """Devices that came back, came once more, or left before it was written that they came: to be known as well.
 
-        In order, as no set would be.
+        A dict, because a set has no order.
         """
         self._recorded: dict[Pair, None] = {}
         """Who has become known."""
@@ -128,7 +128,7 @@ class Presence(SupervisedActor):
         self._write()
 
     async def on_stop(self) -> None:  # type: ignore[override]
-        """Everybody is offline here. The journal is stopped later, and does this before; who follows is told."""
+        """Write that everybody is offline here, and tell those who follow; the journal, which stops later, does it."""
         self._cancel_timer()
         self._cancel_linger_timer()
         pending: LoopFuture[PresenceNoted | PresenceEnded | WriteFailed] = LoopFuture()
@@ -169,7 +169,7 @@ class Presence(SupervisedActor):
                 assert_never(message)
 
     def on_idle(self) -> None:
-        """Write what has come, unless more of it is gathered."""
+        """Write what has come, unless more is being gathered."""
         self._let_go()
         self._deps.metrics.waiting = len(self._is_here) + len(self._visited)
         if self._has_work and self._written is None and not self._is_gathering:
@@ -182,7 +182,7 @@ class Presence(SupervisedActor):
             self._is_here[pair] = True
 
     def _let_go(self) -> None:
-        """Let those be gone who have not come back in time, and look again when that is over for the next."""
+        """Note as gone those that have not come back in time, and set the timer for the next."""
         now_s, next_s = self._deps.now_s(), inf
         for lingering in self._lingering:
             while lingering:
