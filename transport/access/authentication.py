@@ -176,9 +176,9 @@ def revocable_id(jti: str | None) -> str | None: ...
 
 
 def revocable_id(jti: str | None) -> str | None:
-    """Return by what tokens of this ``jti`` are revoked: itself, or a digest of one that is no name.
+    """Return the id by which tokens with this ``jti`` are revoked: the ``jti``, or its digest if it is no name.
 
-    Issuers may make it of any text, as long as a token; what databases index, and a log shows, is a name.
+    Issuers may use any text, as long as a token; what databases index, and logs show, must be a name.
     """
     if jti is None or is_name(jti):
         return jti

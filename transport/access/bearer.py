@@ -13,7 +13,7 @@ from transport.wire.problems import unavailable
 BEARER_PREFIX: Final = "bearer."
 """Browsers cannot set headers on a WebSocket: their token is an offered subprotocol of this prefix."""
 RETRY_AFTER_S: Final = 2.0
-"""When to show a token again that could not be judged: an issuer that is away is looked for as often."""
+"""When to send a token again that could not be judged: an issuer that is away is tried this often."""
 
 
 def bearer_token(authorization: str | None = None) -> str:

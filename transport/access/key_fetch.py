@@ -1,6 +1,6 @@
 """Fetching an issuer's key set: one GET on a thread, bounded in time and size.
 
-urllib sends it, which knows the proxies of the environment. It has no deadline for a whole answer, so the socket is
+urllib sends it, as it knows the proxies of the environment. It has no deadline for a whole answer, so the socket is
 shut down under it: a server that sends a byte now and then holds no thread for longer than others.
 """
 
@@ -37,10 +37,10 @@ class KeySetAnswer(Struct, frozen=True):
 
 
 def check_url(url: str) -> None:
-    """Say nothing of a URL that can be fetched.
+    """Check that ``url`` can be fetched.
 
     Raises:
-        ValueError: it is another; the text says why, without any password in it.
+        ValueError: it cannot; the text says why, without any password in it.
     """
     if not url.isascii() or not url.isprintable() or " " in url:
         raise ValueError("it holds characters that no URL has")

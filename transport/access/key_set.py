@@ -69,7 +69,7 @@ class KeySet:
 
 class _Document(Struct):
     keys: list[Raw]
-    """Read one by one: all at once could keep the event loop from the interpreter for a second, on any thread."""
+    """Decoded one by one: all at once could hold the interpreter's lock, and so stop the event loop, for a second."""
 
 
 _decode: Final = msgspec.json.Decoder(_Document).decode

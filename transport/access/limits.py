@@ -83,7 +83,7 @@ class Quotas:
         self._messages = TokenBuckets(limits.messages_per_second, limits.message_burst)
         self._reads = TokenBuckets(limits.reads_per_second, limits.read_burst)
         self._unread_bytes: Counter[str] = Counter()
-        """User -> of answers that are being sent, never 0."""
+        """User -> bytes of the answers that are being sent, never 0."""
         self._connections: Counter[str] = Counter()
         self._total = 0
 
@@ -138,7 +138,7 @@ class Quotas:
             raise too_many(detail, wait_s)
 
     def check_unread(self, user_id: str) -> None:
-        """Check that the user reads the lists that it has asked for. Raises: Problem, a 429."""
+        """Check that the user reads the lists that were asked for. Raises: Problem, a 429."""
         if self._unread_bytes[user_id] >= MAX_UNREAD_BYTES:
             self.refusals["unread_bytes"] += 1
             detail = f"This user has {MAX_UNREAD_BYTES >> 20} MiB of answers to read from this node (unread_bytes)."

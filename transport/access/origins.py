@@ -37,8 +37,8 @@ class AllowedOrigins:
     """The pages of other origins that may connect.
 
     Args:
-        origins: ``scheme://host[:port]``, or ``null``; what is none admits nobody.
-        are_local_allowed: pages of this machine, on any port: while the service is developed with.
+        origins: ``scheme://host[:port]``, or ``null``; anything else admits nobody.
+        are_local_allowed: whether pages of this machine may connect, on any port: for development.
         metrics: counts who is refused.
     """
 
@@ -84,7 +84,7 @@ class AllowedOrigins:
 
 
 def _sent(origin: str) -> str | None:
-    """Return what a browser has sent as ``canonical_origin`` does: in ASCII, other names take 1.6 ms to convert."""
+    """Return the ``canonical_origin`` of what a browser has sent, in ASCII: other names take 1.6 ms to convert."""
     return canonical_origin(origin[:_MAX_LENGTH]) if origin.isascii() else None
 
 

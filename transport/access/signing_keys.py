@@ -90,7 +90,7 @@ def public_key_file(path: Path, algorithms: Sequence[str] = PUBLIC_KEY_ALGORITHM
 
 
 def check_public_key_algorithms(algorithms: Sequence[str]) -> None:
-    """Raises: ValueError, it names the setting: one of the ``algorithms`` is none that a public key can verify."""
+    """Check that public keys can verify each of ``algorithms``. Raises: ValueError, it names the setting."""
     _check_allowed(algorithms, PUBLIC_KEY_ALGORITHMS)
 
 

@@ -104,7 +104,7 @@ def openapi_document(version: str, path_prefix: str = "", content_ids: ContentId
     Cost: milliseconds; keep it.
     """
     schemas = schemas_of(_TYPES, content_ids)
-    for schema in schemas.values():  # to generators what has a default is there, in answers and to be given in requests
+    for schema in schemas.values():  # to code generators a field with a default is never absent, in requests neither
         for field in schema.get("properties", {}).values():
             field.pop("default", None)
     # The types say Raw: each operation is judged alone, and an update comes encoded.

@@ -19,7 +19,7 @@ Document = Callable[[str, str, ContentIds], Json]
 
 
 def document_routes(version: str, path_prefix: str = "", content_ids: ContentIds = UUIDS) -> Routes:
-    """Return the routes that serve the documents of ``version``; what else they say, ``openapi_document`` says."""
+    """Return the routes that serve the documents of ``version``; ``openapi_document`` explains the other arguments."""
     return {
         "/openapi.json": {"GET": _serving(openapi_document, version, path_prefix, content_ids)},
         "/asyncapi.json": {"GET": _serving(asyncapi_document, version, path_prefix, content_ids)},

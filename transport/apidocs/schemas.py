@@ -15,7 +15,7 @@ ABOUT: Final = "Keeps a watchlist, other lists and playback positions the same o
 
 
 def schemas_of(types: Iterable[type], content_ids: ContentIds) -> dict[str, Any]:
-    """Return the schema of each of ``types``, and of what they are made of, by name: with the ids that are taken."""
+    """Return the schema of each of ``types`` and of their parts, by name, with the kind of ids that is accepted."""
     _, schemas = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
     with_ids: dict[str, Any] = _with_ids(schemas, _OF_KIND[content_ids.kind])
     return with_ids

@@ -8,7 +8,7 @@ from transport.bus.codec import MAX_PAYLOAD_BYTES
 from transport.bus.signing import is_signed, signature_of
 
 CONTEXT = "\0control"
-"""What is signed with each message. No user's id: those have no NUL. So a user's message is no control message."""
+"""Signed with each message, where a user's has the user's id. No id has a NUL: neither can be replayed as the other."""
 
 _DECODER: msgspec.json.Decoder[ControlMessage] = msgspec.json.Decoder(ControlMessage)
 

@@ -34,7 +34,7 @@ class DeviceDeps(Struct, frozen=True, eq=False, kw_only=True):
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may connect."""
     content_ids: ContentIds = UUIDS
-    """Which ids of contents are taken."""
+    """Which ids of contents are accepted."""
     path_prefix: str = ""
     """Below which a proxy serves everything; requests without it are served, too."""
     reconnect_spread_ms: int = 5_000

@@ -8,8 +8,8 @@ from fcntl import ioctl
 from typing import Final
 
 UNSENT_IN_KERNEL_BYTES: Final = 64 * 1024
-"""More than that, and what is in flight, the kernel does not take, though it has room for megabytes: on a slow link it
-would take some only now and then. A ping would wait as long, and who reads slowly look like one who does not read.
+"""The kernel takes no more than this beyond what is in flight, though it has room for megabytes. Otherwise, on a slow
+link, it would take some only now and then: a ping would wait as long, and a slow reader would seem not to read at all.
 """
 
 

@@ -71,7 +71,7 @@ class DirectWrite:
         self._cors = cors
         self._body = bytearray()
         self._has_more = True
-        self._has_waited = False  # for the body, to which more than one read belongs
+        self._has_waited = False  # for the body, which did not come in one read
         self.keep_alive = keep_alive
         self.disconnected = self.response_started = self.response_complete = False
 
@@ -80,7 +80,7 @@ class DirectWrite:
         self._body += part
 
     def end(self) -> None:
-        """Know the body as complete."""
+        """Note that the body is complete."""
         self._has_more = False
 
     def proceed(self) -> bool:

@@ -58,7 +58,7 @@ class HttpProtocol(CarryingProtocol):
         self._read_bytes = 0  # of it and the latest read
         self._fields = 0  # headers and trailers of the request so far
         self._framing_bytes = 0  # since the latest part of a body: of trailers, or around the next part
-        self._has_body = False  # the latest read
+        self._has_body = False  # whether the latest read has
         self._problem: Problem | None = None
         self._first_data: list[bytes] | None = []  # until its turn has come
 
@@ -84,7 +84,7 @@ class HttpProtocol(CarryingProtocol):
 
     @override
     def data_received(self, data: bytes) -> None:
-        """Parse ``data``, if the connection is new in its turn: it may be one of a storm of handshakes."""
+        """Parse ``data``; the first of a connection waits for its turn, as it may be one of a storm of handshakes."""
         if self._first_data is None:
             self._parse_in_pieces(data)
         else:
@@ -327,7 +327,7 @@ class HttpProtocol(CarryingProtocol):
                 self._refuse(Problem(HTTPStatus.REQUEST_TIMEOUT, f"The request's {part} took too long to arrive."))
 
     def _refuse(self, problem: Problem) -> None:
-        """Answer with ``problem``, unless the request's answer has begun, and end the connection if it does not yet."""
+        """Answer with ``problem``, unless the request's answer has begun, and end the connection."""
         if self.transport.is_closing():
             return
         is_answered = not self._is_answering() and self._phase is Phase.BODY

@@ -11,7 +11,7 @@ from transport.loop.per_loop import PerLoop
 
 SLICE_S: Final = 0.001
 SLICE_WORKS: Final = 32
-"""At most so long, and so many, at once. Work makes more work, actors' turns above all, which is done before the next
+"""How long, and how many, at once at most. Work makes more work, actors' turns above all, which is done before the next
 slice: a storm of devices that come or go may delay a live update by a few slices, not by all of it."""
 
 

@@ -114,7 +114,7 @@ class DeviceProtocol(WebSocketProtocol, BaseDeviceConnection):
             self.refuse(token_problem(error))
         except Problem as problem:
             self.refuse(problem)
-        self.resume_reading()  # who is refused ends, too, and that has to be read
+        self.resume_reading()  # also if it was refused: the peer's end of the connection has to be read
         self._task = None
 
     def _renew(self, message: Authenticate) -> None:

@@ -23,7 +23,7 @@ except ImportError:  # a platform without the C extension: ten times slower, oth
     from websockets.utils import apply_mask
 
 _BYTES_PER_TEXT: Final = 4
-"""Of ``max_size``: one read may hold so many texts. It could hold ten times as many, but none would say anything."""
+"""Of ``max_size``, for each text in one read. Ten times as many would fit, but none of them could say anything."""
 _TEXTS_PER_ODD_FRAME: Final = 8
 """What a fragment, a ping or a pong counts for there: nobody needs hundreds at once."""
 
@@ -138,8 +138,8 @@ class FrameReader:
     def close(self, code: int, reason: str) -> None:
         """Start the closing handshake: messages are no longer returned. You must then send ``output()``.
 
-        A peer that sends too fast is not heard any more, also if it began after a close frame: to look for its own
-        would be what its flood costs.
+        A peer that sends too fast is not read any more, even if it began after a close frame: to look for its own close
+        frame would cost as much as the flood.
         """
         if code == TOO_FAST.code:
             self._fail(code, reason)

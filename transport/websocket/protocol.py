@@ -212,7 +212,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
             transport.abort()
 
     def eof_received(self) -> None:
-        """Let what is unsent have little time: who has ended its half need not read, and may hold the rest for ever."""
+        """Give what is unsent little time: a peer that has ended its half need not read, and may hold it for ever."""
         self._abort_later()
 
     def pause_writing(self) -> None:
@@ -258,7 +258,7 @@ class WebSocketProtocol(asyncio.Protocol, DeviceSocket):
         if not outputs:
             return
         if self._is_congested and reader.is_writable:
-            self._late_pong = outputs[-1]  # section 5.5.3 asks for no more; all would pile up behind who does not read
+            self._late_pong = outputs[-1]  # section 5.5.3 asks for no more; all of them would pile up
             return
         self._transport.write(b"".join(outputs))
         if not outputs[-1]:

@@ -15,7 +15,7 @@ from transport.loop.per_loop import PerLoop
 
 SLICE_READS: Final = 32
 SLICE_S: Final = 0.001
-"""At most so many sockets in a turn, and so long."""
+"""How many sockets are read in a turn at most, and for how long."""
 
 CAN_POLL: Final = hasattr(select, "epoll")
 """Elsewhere than on Linux the loop reads."""
@@ -31,7 +31,7 @@ class Reader(Protocol):
 class SlicedReads:
     """Tells readers when their sockets can be read, those of one event loop. Thread: that of the loop.
 
-    A socket is known by its descriptor. Of one that is closed nothing comes any more, ``end`` is due nevertheless.
+    A socket is known by its descriptor. One that was closed tells nothing more, but its ``end`` is still due.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, now_s: Callable[[], float] = time.perf_counter) -> None:

@@ -1,4 +1,4 @@
-"""WebSocket frames: made once for all of a user's connections, and read back where a connection is none.
+"""WebSocket frames: made once for all of a user's connections, and read back for those that are no WebSockets.
 
 Source: RFC 6455 sections 5.2 and 5.4.
 """
@@ -47,7 +47,7 @@ def fragments(payload: bytes, *, opens: bool, closes: bool) -> tuple[bytes, ...]
 
 
 def payloads_in(frames: bytes) -> Iterator[tuple[bool, bytes, bool]]:
-    """Yield of each of these whole frames, as made here: opens it a message, what does it hold, closes it one."""
+    """Yield for each of these whole frames, made here: whether it opens a message, its payload, whether it ends one."""
     at, end = 0, len(frames)
     while at < end:
         first, length = frames[at], frames[at + 1]

@@ -53,7 +53,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     since: int | None = None
     epoch: str | None = None
     state: str | None = None
-    """Of progress: of which state."""
+    """Of progress: only what has this state."""
 
 
 class ResumeQuery(Struct, frozen=True, kw_only=True):
@@ -89,7 +89,7 @@ def _refuse_tokens(parameters: Iterable[str]) -> None:
 def list_query(query: bytes, *, has_states: bool = False) -> ListQuery:
     """Return what ``query`` asks for.
 
-    Ignored are unknown parameters, ``state`` of what has none, and ``since`` beside a cursor: that goes on.
+    Unknown parameters are ignored; so are ``state`` of what has none, and ``since`` beside a cursor, which goes on.
 
     Raises:
         Problem: 400; the detail names the parameter.
@@ -113,7 +113,7 @@ def list_query(query: bytes, *, has_states: bool = False) -> ListQuery:
 
 
 def resume_query(query: bytes) -> ResumeQuery:
-    """Return what ``query`` says of a device; a cursor by which no list can go on is none: the list begins again.
+    """Return what ``query`` says of a device; a cursor that no list can go on from is ignored: the list begins again.
 
     Raises:
         Problem: 400; the detail names the parameter, or says that it is a token.

@@ -1,7 +1,7 @@
 """Messages in which something is only spelled in another way: the id of a content, or an integer.
 
-The decoder takes ``7.0`` for no integer, which to JSON Schema it is, and which languages without integers write. That
-is rare: what is refused for it is decoded once more.
+The decoder refuses ``7.0`` as an integer. To JSON Schema it is one, and languages without integers write it. That is
+rare: a message that is refused for it is decoded once more.
 """
 
 import re
@@ -32,7 +32,7 @@ _RULES: Final = {
     "position": f"must be 1 to {MAX_POSITION_LENGTH} visible ASCII characters",
     "state": f"must be one of {', '.join(get_args(PlayState))}",
 }
-"""Of fields of which a decoder says a pattern, or nothing but that it is another one."""
+"""What is said of a field where the decoder would show a pattern, or only say that it is not right."""
 _NO_INTEGER: Final = re.compile(r"Expected `int\b.*, got `float`")
 _WITH_INTEGERS: Final = frozenset({"id", "observed", "timestamp"})
 _MAX_RESPELLED_BYTES: Final = 1024
@@ -49,7 +49,7 @@ class FieldRefused(msgspec.ValidationError):
 
 
 class ContentIdRefused(FieldRefused):
-    """A message's ``content_id`` is not of the kind that is taken here."""
+    """A message's ``content_id`` is not of the kind that is accepted here."""
 
     def __init__(self, rule: str) -> None:
         super().__init__("content_id", rule)
@@ -60,7 +60,7 @@ def decode_spelled(decoder: msgspec.json.Decoder[T], body: bytes | str | msgspec
 
     Raises:
         ContentIdRefused: it is no id.
-        FieldRefused: a field is wrong of which a rule says more than the decoder does.
+        FieldRefused: a field is wrong for which a rule says more than the decoder does.
         msgspec.DecodeError: another field is wrong, a number is not whole, or it is no JSON.
         RecursionError, UnicodeDecodeError: it is no JSON.
     """

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 EVERY_USER = tuple(f"user.*.{name}" for name in NAMES)
 QUEUE_GROUP = "syncd"
-"""Of its members one gets each message: so one node takes in each foreign publisher's write."""
+"""One of its members gets each message: so one node ingests each foreign publisher's write."""
 DROP_PAUSE_S = 1.0
 """How long drops may go on before they are reported, once for all of them."""
 CLUSTER_PAUSE_S = 0.2
@@ -61,7 +61,7 @@ class NatsBus:
         self._dropped: asyncio.TimerHandle | None = None
         self._denied: asyncio.TimerHandle | None = None
         self._is_renewed = False
-        """The connection works and is ended for the sake of what was denied: the next one need not wait."""
+        """The connection works, and is ended to ask again for what was denied: the next one need not wait."""
         self._reconnects = 0
         self._drops = 0
         self._malformed = 0
@@ -283,7 +283,7 @@ class NatsBus:
             self._pass_on(partial(self._listener.on_message, user_id), message.data)
 
     async def _deliver_to_group(self, message: Msg) -> None:
-        """Pass on what is no node's: that gets to the nodes of its user by itself."""
+        """Pass on what no node sent: nodes' own messages reach the nodes of their user anyway."""
         self._latest_at_s = asyncio.get_running_loop().time()
         if peek(message.data).is_of_node:
             self._elsewhere += 1

@@ -9,8 +9,8 @@ from nats.aio.client import Client
 class TlsClient(Client):
     """A client that shows a ``tls://`` server nothing before TLS.
 
-    nats-py encrypts if the server says that it must, whatever the address says: of one that does not, or of somebody
-    between who leaves that out, it got the password and the users' changes in clear.
+    nats-py encrypts only if the server says that it must, whatever the address says: a server that does not say so, or
+    somebody in between who drops that word, would get the password and the users' changes in clear.
     """
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:

@@ -23,7 +23,7 @@ class NatsSettings(Struct, frozen=True, kw_only=True):
     """Messages received and not yet handed on; beyond it they are dropped, which is reported as a gap."""
 
     def __post_init__(self) -> None:
-        """Refuse what no server can be reached by. Raises: ValueError, without what it holds: a password, maybe."""
+        """Refuse addresses that can reach no server. Raises: ValueError, which quotes none: it may hold a password."""
         if not all(map(_is_address, self.url.split(","))):
             raise ValueError("must be nats://host:4222 or tls://host:4222, with commas between several servers")
 

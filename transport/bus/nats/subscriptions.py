@@ -59,7 +59,7 @@ class UserSubscriptions:
     async def tell(self) -> tuple[str, ...]:
         """Queue what the server has to be told of some users, and return those whose updates it is told to send.
 
-        Of who came and went meanwhile, or went and came back, it has to be told nothing.
+        It need not be told of users who came and went meanwhile, or went and came back.
 
         Raises:
             nats.errors.Error, OSError: the connection is lost.

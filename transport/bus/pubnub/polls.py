@@ -39,7 +39,7 @@ class Poll(Struct, frozen=True):
     t: Published
     m: list[Envelope]
     malformed: int = 0
-    """Envelopes that are none. They are left out."""
+    """Invalid envelopes, which are left out."""
     is_unreadable: bool = False
     """It cannot be read, but its cursor can: what it brought is lost."""
 
@@ -81,7 +81,7 @@ def read_poll(body: bytes) -> Poll:
         place = _CURSOR.match(body)
         if place is None:
             raise ValueError(f"not an answer to a poll: {type(error).__name__}: {error}") from None
-        # Else one message that cannot be read, nested too deeply perhaps, would come again with each poll.
+        # Otherwise one message that cannot be read, perhaps nested too deeply, would come again with each poll.
         return Poll(Published(place[1].decode(), int(place[2])), [], is_unreadable=True)
 
 

@@ -32,7 +32,7 @@ class GivesUp(Protocol):
 class AnswerDeadlines:
     """Gives up on answers that do not come within ``timeout_s``.
 
-    All wait equally long, so who began first is late first: one timer, for the first, does for all.
+    All wait equally long, so the first to begin is the first to be late: one timer, for that one, serves all.
 
     Thread: the event loop. Cost: O(1), but for those that are late.
     """

@@ -48,7 +48,7 @@ class HttpRequest(RequestHead):
 
     @property
     def address(self) -> str:
-        """Of who asks, as far as trusted proxies say; empty if that is whoever connects to a unix socket."""
+        """The client's, as far as trusted proxies tell it; empty for one that is connected to a unix socket."""
         client: tuple[str, int] | None = self._scope.get("client")
         return "" if client is None else client[0]
 

@@ -187,7 +187,7 @@ async def read_body(request: HttpRequest, max_bytes: int, authenticator: Authent
     Args:
         request: whose.
         max_bytes: at most.
-        authenticator: has accepted its token; the body may take longer than that is valid.
+        authenticator: has accepted its token, which may end before the body has come.
 
     Raises:
         Problem: as ``check_body_head`` and ``check_token_again``, and 413 as soon as more than ``max_bytes`` are sent.

@@ -10,7 +10,7 @@ class AnsweringProtocol(HttpToolsProtocol):
     """uvicorn's HTTP protocol, which itself knows the latest request only. Thread: the event loop."""
 
     _answered: Any = None
-    """As ``cycle``: of the request that was begun last; those of the ``pipeline`` were not."""
+    """The cycle of the request whose answer was begun last; ``cycle`` may be of one that waits in the ``pipeline``."""
 
     @override
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:

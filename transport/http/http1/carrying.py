@@ -30,7 +30,7 @@ class Carrier(Protocol):
     transport: Any
     """A ``HeadCoalescer``."""
     flow: Any
-    """Of it the answer reads ``write_paused``: the peer is congested."""
+    """The answer reads its ``write_paused``: whether the peer is congested."""
     connections: set[Any]
     """All of the server's."""
     pipeline: Any

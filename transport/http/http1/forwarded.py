@@ -20,8 +20,8 @@ UNIX: Final = "unix"
 """Names whoever connects to a unix socket."""
 
 _SCHEMES: Final = {"http": "http", "ws": "http", "https": "https", "wss": "https"}
-# What is quoted and never ends goes to the end, and a name begins where a word does: who finds neither looks once, not
-# again from each character.
+# A quote that is never closed goes on to the end, and a name begins where a word does: so a search without a match
+# looks once, not again from each character.
 _ELEMENT: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*(?:"|\\?\Z)|[^,"])+')
 _PAIR: Final = re.compile(r'\b(\w+)=(?:"((?:[^"\\]|\\.)*)"|"(?:[^"\\]|\\.)*\\?\Z|([^;,"\s]*))')
 _MAX_LENGTH: Final = 2048

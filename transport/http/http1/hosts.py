@@ -16,7 +16,7 @@ _HOST: Final = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[\w:.%~-]+\])(?::\d*)?")
 
 @lru_cache(maxsize=16)
 def is_host(value: bytes | None) -> bool:
-    """Return whether ``value`` is a host, maybe with a port; empty is one, too, for who knows no name."""
+    """Return whether ``value`` is a host, maybe with a port; empty is one, too, for clients that know no name."""
     return value is not None and _HOST.fullmatch(value) is not None
 
 

@@ -13,7 +13,7 @@ class MovingDeadline:
     """Calls ``missed`` ``second_look_s`` after the time that was set last, if it was not moved. Thread: the event loop.
 
     Not at once: if the daemon was paused, what came in time may not be read yet. A timer that was set for an earlier
-    time goes on when the deadline moves, and is set again when it fires.
+    time is left alone when the deadline moves, and set again when it fires.
     """
 
     __slots__ = ("_at_s", "_is_second_look", "_loop", "_missed", "_second_look_s", "_timer", "_timer_at_s")
@@ -35,7 +35,7 @@ class MovingDeadline:
             self._set_timer(at_s)
 
     def end(self) -> None:
-        """Let go of everything, for good: ``missed`` belongs to who holds this, and would make a cycle of it."""
+        """Let go of everything, for good: ``missed`` is of whoever holds this, and would make a reference cycle."""
         self._missed = _nobody
         self._drop_timer()
 
@@ -64,4 +64,4 @@ class MovingDeadline:
 
 
 def _nobody() -> None:
-    """Is not there any more."""
+    """Stand for who is not there any more."""

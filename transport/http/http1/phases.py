@@ -18,7 +18,7 @@ class Phase(enum.Enum):
     REFUSED = "end"
     """A refusal was the last answer."""
     UPGRADED = "frames"
-    """Somebody else's."""
+    """The connection is another protocol's."""
 
 
 class PhaseDeadline(MovingDeadline):

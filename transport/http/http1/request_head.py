@@ -16,7 +16,7 @@ class _Trailers(list[Field]):
 
 
 TRAILERS: Final = _Trailers()
-"""Where trailers go: one must not count as a header (RFC 9110 section 6.5.1), as to uvicorn it does."""
+"""Where trailers go: they must not count as headers (RFC 9110 section 6.5.1), as they would to uvicorn."""
 
 
 class RequestHead:

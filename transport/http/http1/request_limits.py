@@ -10,7 +10,7 @@ MAX_FIELDS: Final = 256
 """Headers and trailers of a request, together: each costs a call, and 32 KiB hold 5,000."""
 MAX_ESCAPES: Final = 2048
 """Percent signs in a URL, decoded twice before anybody has shown a token: 32 KiB of them took 14 ms. A name of 128
-characters may have 512, and who names 126 lists with their epochs as many."""
+characters may have 512, and so may 126 lists with their epochs."""
 LINGER_S: Final = 5.0
 """For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
 

@@ -7,7 +7,7 @@ from transport.http.http1.head_coalescer import HeadCoalescer
 
 MIN_READ_BYTES: Final = 16 * 1024
 PAUSED_S: Final = 1.0
-"""A look that comes so late tells of the daemon, which has written nothing meanwhile, and not of the peer."""
+"""A look this late shows that the daemon was paused and wrote nothing meanwhile: it says nothing of the peer."""
 
 
 class SlowReaderGuard:

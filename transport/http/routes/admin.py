@@ -151,7 +151,7 @@ class _AdminApi:
         self._deps = deps
 
     def endpoint(self, action: str, act: Callable[[_Call], Awaitable[Struct]]) -> Endpoint:
-        """Return ``act`` behind the scope's door, audited."""
+        """Return ``act`` as an endpoint that checks the token's scope, and is audited."""
         return partial(self._audited, action, act)
 
     async def _audited(self, action: str, act: Callable[[_Call], Awaitable[Struct]], request: HttpRequest) -> Response:
@@ -246,7 +246,7 @@ class _AdminApi:
 
 
 async def _in_time(pending: LoopFuture[T | ReadFailed]) -> T | ReadFailed:
-    """Return what the journal answers: who is connected is told without it, too."""
+    """Return what the journal answers, or that it does not: who is connected is told without it, too."""
     try:
         async with asyncio.timeout(READ_TIMEOUT_S):
             return await pending

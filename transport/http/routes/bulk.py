@@ -77,7 +77,7 @@ class OperationsRoute(WriteRoute):
 
 
 def _collection_in(raw: msgspec.Raw) -> object | UnsetType:
-    # Most are of a list, and are read once: the text may also be somewhere within, and be written with escapes.
+    # Most are of a list, and decoded only once. Where the text occurs it may be deeper within, or written with escapes.
     text = bytes(raw)
     return _NAMED.decode(raw).collection if b'"collection"' in text or b"\\" in text else UNSET
 

@@ -35,7 +35,7 @@ class ApiDeps(Struct, frozen=True, eq=False):
     allowed_origins: AllowedOrigins = field(default_factory=AllowedOrigins)
     """Pages from elsewhere that may use the API, as they may the WebSocket."""
     content_ids: ContentIds = UUIDS
-    """Which ids of contents are taken."""
+    """Which ids of contents are accepted."""
     path_prefix: str = ""
     """Below which a proxy serves everything, ``/sync-service``; requests without it are served, too."""
     tracer: Tracer = field(default_factory=untraced)
@@ -46,9 +46,9 @@ class ApiDeps(Struct, frozen=True, eq=False):
     listener: ListenerMetrics = field(default_factory=ListenerMetrics)
     """When the certificate ends."""
     announce: Callable[[str, HeadMoved], None] = lambda user_id, moved: None
-    """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
+    """Tells those who follow a user's collection, here and on other nodes, that it has moved on."""
     show_lists: Tell[ShowLists] = lambda _: None
-    """Tells who follows which lists a user has, here and on other nodes, which these are now."""
+    """Tells those who follow which lists a user has, here and on other nodes, which these are now."""
     send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
     """Brings a command to a device."""
     answer_timeout_s: float = 10.0

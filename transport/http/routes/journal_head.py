@@ -1,4 +1,4 @@
-"""Where a user's journal stands, asked for by whoever answers a condition, or whether the journal can be read."""
+"""Where a line stands in the journal: for conditional requests, and to see whether the journal can be read."""
 
 from actors.messages.journal_reads import Head, HeadsLoaded, LoadHeads
 from actors.runtime import LoopFuture

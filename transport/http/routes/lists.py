@@ -87,7 +87,7 @@ class CatalogueRoutes:
         return claims, request.last_segment
 
     def _telling(self, user_id: str, pending: LoopFuture[A | WriteFailed]) -> Tell[A | WriteFailed]:
-        """Return what answers ``pending``, and has who follows told: also when nobody waits for the answer any more."""
+        """Return what answers ``pending`` and has those who follow told, even if nobody waits for the answer now."""
 
         def answer(done: A | WriteFailed) -> None:
             if isinstance(done, ListPut | ListDeleted) and done.is_done:

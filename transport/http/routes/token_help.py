@@ -1,4 +1,4 @@
-"""Tells the operator's page how to get a token that this daemon takes: to everybody, so nothing in it is secret."""
+"""Tells the operator's page how to get a token that this daemon accepts: anybody may ask, so it holds no secret."""
 
 from msgspec import Struct
 from starlette.responses import Response

@@ -99,7 +99,7 @@ class WriteRoute(ABC):
         self._deps.quotas.acquire_messages(claims.user_id, count, self._deps.now_s())
 
     def of(self, last_segment: str) -> "WriteRoute":
-        """Return the route of a path that ends so: this one, if the end says nothing. Raises: Problem, it may not."""
+        """Return the route of a path with this last segment, by default this one. Raises: Problem, it names no list."""
         return self
 
     def _write(

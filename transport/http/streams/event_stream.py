@@ -27,7 +27,7 @@ class EventStream(BaseDeviceConnection):
 
     Args:
         deps: of all devices.
-        carrier: the connection, which is told of here.
+        carrier: the connection that the answer is written to.
         poll_s: for how long it waits for something to say; ``None``: it is a stream.
 
     Thread: the event loop.
