@@ -20,7 +20,7 @@ class SchemaTooNew(PeerError):
 
 
 class ContentIdsDiffer(PeerError):
-    """Contents in the database have ids that this node does not take."""
+    """Contents in the database have ids that this node does not accept."""
 
 
 class DatabaseOverwritten(StoreUnavailable):

@@ -1,7 +1,7 @@
 """Users' devices on SQLite or PostgreSQL: where they are connected, and when they were last seen.
 
-A node's word on who is connected to it holds until its lease ends, by the database's clock: what a node that is gone
-has left is passed over at once, and removed by whichever other node writes next.
+A node's word on who is connected to it holds until its lease ends, by the database's clock: rows of a node that is gone
+are passed over at once, and removed by whichever other node writes next.
 """
 
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
@@ -29,9 +29,9 @@ from storage.journal.registers import newest_update_of
 from storage.schema.tables import devices, leases, presence, registers
 
 TOLD_AT_END: Final = 1_000
-"""Devices whose going is told when their node stops; of the others those who follow hear within half a minute."""
+"""How many devices are said to be gone when their node stops; those who follow hear of others within half a minute."""
 CLEARED_AT_ONCE: Final = 500
-"""Rows of nodes that are gone which one transaction removes: a millisecond or two."""
+"""How many rows of nodes that are gone one transaction removes: a millisecond or two."""
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -67,7 +67,7 @@ _SAW: Final = _for_rows(
     "rows",
 )
 _SAW_UNTIL: Final = _for_rows(
-    # Who has locked one sees it come or go, or forgets it; and two nodes' transactions must not wait for each other.
+    # Whoever has locked a row sees its device come or go, or forgets it; and two nodes must not wait for each other.
     "UPDATE devices SET last_seen_ms = :until_ms WHERE (user_id, device_id) IN (SELECT user_id, device_id FROM devices"
     " WHERE last_seen_ms < :until_ms AND (user_id, device_id) IN (SELECT {0}, {1} FROM {rows}) {free})",
     "until_ms",
@@ -162,7 +162,7 @@ class SqlPresenceStore:
         self._now_ms = now_ms
 
     def note(self, request: NotePresence) -> PresenceNoted:
-        """Do what ``request`` says."""
+        """Renew the node's lease, and note who came and who left."""
         came, left = set(request.came), set(request.left)
         with self._database.transaction(writing=True, waits_briefly=True) as transaction:
             now_ms = self._clock(transaction)
@@ -189,7 +189,7 @@ class SqlPresenceStore:
         )
 
     def end(self, node: str) -> PresenceEnded:
-        """Take everybody who is connected to ``node`` for gone. Cost: O(their number)."""
+        """Note everybody who is connected to ``node`` as gone. Cost: O(their number)."""
         with self._database.transaction(writing=True, waits_briefly=True) as transaction:
             now_ms = self._clock(transaction)
             gone = transaction.execute(_ALONE_ON_NODE, (node, now_ms, TOLD_AT_END)).fetchall()
@@ -249,7 +249,7 @@ def _nodes(transaction: Transaction, pairs: Iterable[Pair], now_ms: int) -> dict
 
 
 def _changed(request: NotePresence, cleared: Iterable[Pair], nodes: Mapping[Pair, set[str]]) -> dict[Pair, bool]:
-    """Return who has come online or gone offline, but who was, or is, connected to another node as well."""
+    """Return which devices came online or went offline; not those that were, or are, on another node as well."""
     changed = dict.fromkeys([pair for pair in (*cleared, *request.left) if pair not in nodes], False)
     changed |= dict.fromkeys([pair for pair in request.came if nodes.get(pair) == {request.node}], True)
     return changed | {pair: pair in nodes for pair in request.recorded}
@@ -267,9 +267,9 @@ def _clear(transaction: Transaction, request: NotePresence, now_ms: int) -> tupl
 
     Returns what it was, and whether there is more of it.
 
-    Its devices were there until the lease ended. A lease that is negative while that goes on tells a node that comes
-    back that its rows may be gone. One that is longer than any can be is of before the clock was put back: from now on
-    it is as long as the others.
+    The devices were there until the lease ended. While that goes on the lease is negative, which tells a node that
+    comes back that its rows may be gone. A lease that ends later than any can was written before the clock was put
+    back: from now on it is as long as the others.
     """
     before_ms, far_ms = (2**62, 2**62) if request.is_alone else (now_ms, now_ms + 2 * request.lease_ms)
     ended = transaction.execute(_ENDED_LEASES, (before_ms, far_ms, request.node)).fetchall()
@@ -303,7 +303,7 @@ def _json(rows: object) -> str:
 
 
 def _known_device(row: Row, nodes: Mapping[str, Sequence[str]], gone_ms: Mapping[str, int], now_ms: int) -> KnownDevice:
-    """Return the device in a row of ``_KNOWN``; ``gone_ms``: when the last lease ended that it was online by."""
+    """Return the device in a row of ``_KNOWN``; ``gone_ms``: when the last lease ended under which it was online."""
     latest = newest_update_of(row[1:])
     here = tuple(nodes.get(latest.key, ()))
     last_seen_ms = now_ms if here else max(row[0], gone_ms.get(latest.key, 0))

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DEFAULT_LOCK_TIMEOUT_S = 5.0
 BRIEFLY_S = 0.2
-"""For a lock, where others wait behind the transaction and it may as well be tried again."""
+"""How long to wait for a lock where others wait behind the transaction, and it may as well be tried again."""
 
 
 class Result(Protocol):

@@ -20,7 +20,7 @@ def sqlite_file(url: str) -> Path | None:
     """Return the file that ``url`` names; ``None``: it names a PostgreSQL server.
 
     Raises:
-        ValueError: it names no file, or another kind of database. Of what is no URL the text quotes nothing.
+        ValueError: it names no file, or another kind of database. The text quotes nothing of what is no URL.
     """
     scheme, separator, rest = url.partition("://")
     if not separator:

@@ -25,7 +25,7 @@ _INSUFFICIENT_PRIVILEGE = "42501"
 
 
 def fault(error: Exception, backend: str, driver: ModuleType) -> ValueRefused | StoreUnavailable:
-    """Return what ``error`` means to who asked for the transaction; its text is one line, without a row's values.
+    """Return what ``error`` means to whoever asked for the transaction; its text is one line, without a row's values.
 
     Args:
         error: ``driver.Error``, of either database.

@@ -30,7 +30,7 @@ OURS = {
 }
 """What no URL can set."""
 
-# To everybody who is answered that has happened: a server that crashes must not forget it, whatever others have it do.
+# Whoever is answered relies on it: a server that crashes must not forget a commit, however it is configured otherwise.
 _DURABLE = (
     "set_config('synchronous_commit', coalesce(nullif(current_setting('synchronous_commit'), 'off'), 'on'), true)"
 )

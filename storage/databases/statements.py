@@ -33,7 +33,7 @@ class Statement:
         self._compiled: dict[str, Compiled] = {}
 
     def compiled(self, dialect: Dialect) -> "Compiled":
-        """Return the statement as ``dialect``, whose places have no names, has it.
+        """Return the statement in ``dialect``, whose places have no names.
 
         Raises:
             KeyError: the order of parameters lacks one.
@@ -50,7 +50,7 @@ class Compiled(Struct, frozen=True):
 
     text: str
     arrange: Callable[[Row], Row] | None
-    """Makes the values of the text's places of the parameters; ``None``: they are the same."""
+    """Puts the parameters into the order of the text's places; ``None``: they are in it already."""
 
 
 def standard_sql(database: str, paramstyle: Literal["qmark", "format"]) -> Dialect:

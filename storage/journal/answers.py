@@ -18,7 +18,7 @@ from storage.schema.rows_in import rows_in
 from storage.schema.tables import answers, operations
 
 MARGIN_MS = 24 * 3600 * 1000
-"""An answer is kept for so much longer than it is needed: an author's clock may be ahead, and nodes' may differ."""
+"""How much longer an answer is kept than it is needed: an author's clock may be ahead, and nodes' may differ."""
 
 PRUNE_ANSWERS_EVERY = 100
 """Answers kept between two prunings, each of which deletes twice as many at most: no commit stalls, and it keeps up."""
@@ -72,9 +72,9 @@ def compile_keeping(dialect: Dialect) -> None:
 def read_answers(
     transaction: Transaction, operation_ids: Sequence[tuple[str, str]]
 ) -> Iterator[tuple[str, str, ListAnswer]]:
-    """Ask for what was answered to each pair of user and ``operation_id``; yield both, and the answer, when wanted.
+    """Ask for the answer to each pair of line and ``operation_id``, and return an iterator that waits for them.
 
-    Of two answers the first one comes last.
+    It yields line, ``operation_id`` and answer. If there are two answers, the first that was given comes last.
     """
     recorded = rows_in(transaction, _RECORDED_ID, operation_ids)
     unrecorded = rows_in(transaction, _ANSWERED_ID, operation_ids)
@@ -95,7 +95,7 @@ class AnswerKeeping:
 
     def __init__(self, min_age_ms: int) -> None:
         self._min_age_ms = min_age_ms
-        self._kept = PRUNE_ANSWERS_EVERY  # due at once: also a daemon that is restarted again and again prunes
+        self._kept = PRUNE_ANSWERS_EVERY  # due at once: a daemon that is restarted again and again prunes, too
 
     def known_since_ms(self, now_ms: int) -> int:
         """Return since when every ``operation_id`` is known."""

@@ -52,7 +52,7 @@ def learn_spare_devices(
     batch: Sequence[RegisterOperation],
     bounds: Bounds,
 ) -> None:
-    """Let those of the ``journals`` that may get too many devices by ``batch`` learn which may go for them.
+    """Tell each of the ``journals`` that ``batch`` may give too many devices which of its devices may go.
 
     Cost: O(devices of such a user).
     """

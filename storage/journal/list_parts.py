@@ -1,4 +1,4 @@
-"""The end of a long list, a part at a time: others' commits take their turns between two parts.
+"""Deletes a long list a part at a time: others' commits take their turns between two parts.
 
 What is left is a list in its own right, at a revision of its own and with no past: whoever reads it or writes to it
 meanwhile, or finds it after a crash, has a shorter list, and is shown the whole of that.

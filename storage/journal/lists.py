@@ -32,7 +32,7 @@ _CREATE_HEADS: Final = Statement(
         " VALUES (:line, 0, 1, 0, 0, '') ON CONFLICT DO NOTHING"
     )
 )
-# It goes on where a list of that name may have ended: whoever has seen that must not take this one for it.
+# It goes on from where a list of that name may have ended: whoever has seen that one must not take this for it.
 _CREATE_HEAD_OF_LIST: Final = Statement(
     text(
         "INSERT INTO heads (user_id, revision, first_revision, minted, clock, clock_node)"
@@ -74,11 +74,11 @@ def compile_creating(dialect: Dialect) -> None:
 
 
 def create_lines(transaction: Transaction, batch: Sequence[AnyOperation], bounds: Bounds) -> list[str] | None:
-    """Give the lines of ``batch`` that have none their heads: every user's own, registers, and lists that are added to.
+    """Create the heads that lines of ``batch`` lack: every user's own, those of registers, and of lists with an add.
 
-    A list stays without where its user may have no more of them, where each add is a repetition, or where something is
-    only removed from it: then the lock of its user's own head keeps others from creating it. Return the lines of those
-    that are new: ``drop_lists`` is for those whose adds are all refused. ``None``: another node has created one
+    Return the lines of the lists that were created; ``drop_lists`` is for those whose adds are all refused. A list is
+    not created if its user may have no more of them, if each add is a repetition, or if something is only removed from
+    it: then the lock of its user's own head keeps others from creating it. ``None``: another node has created one
     meanwhile, and this transaction has to end, as it may not lock that now.
     """
     user_ids = {parts_of(operation.line)[0] for operation in batch}
@@ -173,8 +173,8 @@ def _locked(transaction: Transaction, lines: set[str]) -> dict[str, JournalHead]
 def _locked_list(transaction: Transaction, user_id: str, line: str) -> JournalHead | None:
     """Lock the user's own head and that of a list, in the order of all, and return the list's; ``None``: there is none.
 
-    By two statements: who creates or deletes lists has locked the first, and what was done while that was waited for
-    only a later statement sees.
+    In two statements: whoever creates or deletes lists has locked the first head, and only a later statement sees what
+    was done while that lock was waited for.
     """
     _locked(transaction, {user_id})
     return _locked(transaction, {line}).get(line)

@@ -1,7 +1,7 @@
 """Registers in the tables: what a commit loads and writes of them, and what is read of their history.
 
-A row is a key's value and its newest operation at once, so the history is never longer than there are keys. Who has
-seen revision 7 and asks for what came later is told the keys whose revision is later: each once, as it is now.
+A row is a key's value and its newest operation at once, so the history is never longer than there are keys. A device
+that has seen revision 7, and asks for what came later, is told the keys with a later revision: each once, as it is now.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -86,7 +86,7 @@ def compile_registers(dialect: Dialect) -> None:
 
 
 class AskedRegisters:
-    """What ``batch`` touches of registers: asked for at once, taken in later."""
+    """What ``batch`` touches of registers: asked for at once, read later."""
 
     def __init__(self, transaction: Transaction, batch: Sequence[RegisterOperation]) -> None:
         keys = list({(operation.line, operation.change.key) for operation in batch})

@@ -1,4 +1,4 @@
-"""What of what is bounded a user has in the tables: counted where that was not done, and found where it may go."""
+"""How much a user has in the tables of what is bounded, counted where that was not done, and which replicas may go."""
 
 from collections.abc import Collection, Sequence
 
@@ -39,7 +39,7 @@ _FORGET = Statement(
 
 
 def counted(transaction: Transaction, line: str, head: JournalHead) -> JournalHead:
-    """Return the line's ``head`` with what is bounded.
+    """Return the line's ``head`` with the counts of what is bounded.
 
     Cost: O(live tags + replicas) if a release that does not count has written the journal; none otherwise.
     """

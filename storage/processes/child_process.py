@@ -110,7 +110,7 @@ class ChildProcess:
         self._loop.remove_reader(self._socket)
         self._loop.remove_writer(self._socket)
         self._socket.close()
-        self._process.send_signal(signal.SIGKILL)  # a look whether it is gone already comes first
+        self._process.send_signal(signal.SIGKILL)  # which looks first whether it is gone already
         self._on_end(reason)
 
     async def gone(self) -> None:

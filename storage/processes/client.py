@@ -30,7 +30,7 @@ MAX_BACKOFF_S: Final = 5.0
 CLOSE_S: Final = 2.0
 """For a process to close its database, when there is nothing else to do."""
 PAUSED_S: Final = 1.0
-"""A timer that is so late tells more of the event loop than of who was to answer."""
+"""A timer this late says more about the event loop than about the process that was to answer."""
 
 _ERRORS: Final[Mapping[FailureKind, type[Exception]]] = {
     "unavailable": StoreUnavailable,
@@ -143,7 +143,7 @@ class _Worker:
         """When the process could turn to the first of them."""
         self._deadline: asyncio.TimerHandle | None = None
         self._backoff_s = 0.0
-        """Before the next start; 0 since the process has answered something."""
+        """Before the next start; 0 once the process has answered something."""
         self._restart: asyncio.TimerHandle | None = None
         self._is_closed = False
 

@@ -1,4 +1,4 @@
-"""A process that dies with its parent, and a task in one of its own, which takes with it what memory the task needs."""
+"""A process that dies with its parent, and a task in a process of its own, which takes the task's memory with it."""
 
 import ctypes
 import os

@@ -241,5 +241,5 @@ def _encoded(answer: StoreAnswer | Failed) -> bytearray:
 
 
 def _defect(error: Exception) -> Failed:
-    """Return ``error``, which is being handled."""
+    """Return the answer for ``error``, which is being handled."""
     return Failed("defect", f"{type(error).__name__}: {error}", traceback.format_exc())

@@ -23,7 +23,7 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
     database_url: str
     is_read_only: bool
     makes_file: bool
-    """Not when the daemon has had the file before: one that is missing then was removed."""
+    """Not once the daemon has opened the file: if it is missing then, it was removed."""
     replica_url: str | None = None
     """Of a copy of the database, for reads; it may be behind."""
     bounds: Bounds = DEFAULT_BOUNDS

@@ -17,8 +17,9 @@ from storage.processes.forked import die_with
 
 _READER: Final = "reader"
 _READER_NICENESS: Final = 5
-"""Where processors are scarce a reader gets a third of what a writer or the daemon gets (sched(7)), so nobody who reads
-page after page slows who writes; else it gets all it can use. Not before it begins: a start waits for it."""
+"""Where processors are scarce a reader gets a third of what a writer or the daemon gets (sched(7)), so that users who
+read page after page do not slow those who write; otherwise it gets all it can use. Not set while it loads: a start
+waits for that."""
 _GARBAGE_AFTER: Final = 10_000
 """Allocations before a collection: with Python's 700 every batch of writes is walked through, a part of it twice."""
 

@@ -1,4 +1,4 @@
-"""How much one user may make grow in the journal. Beyond it an operation is refused by the bound's name."""
+"""How much one user may make grow in the journal. An operation beyond a bound is refused, and the bound is named."""
 
 from collections import deque
 from collections.abc import Iterable
@@ -19,17 +19,17 @@ class Bounds(Struct, frozen=True):
 
     items_per_list: int = 10_000
     tags_per_item: int = 16
-    """Live ones. An add beyond is taken, and the oldest tags go for it."""
+    """Live ones. An add beyond it is accepted, and the oldest tags go for it."""
     gaps_per_replica: int = 1_024
     """Runs of counters that were skipped, and may come yet."""
     replicas_per_user: int = 12_000
-    """But the journal's own; of each list."""
+    """Beside the journal's own, in each list."""
     lists_per_user: int = 100
     """Beside the watchlist."""
     devices_per_user: int = 100
     """Known ones. For one more, the one that has been offline for longest is forgotten."""
     keys_per_user: int = 10_000
-    """That have a value; of each collection of registers. Of those that were removed, so many are remembered."""
+    """That have a value, in each collection of registers. As many that were removed are remembered."""
 
 
 DEFAULT_BOUNDS: Final = Bounds()

@@ -36,7 +36,7 @@ class LiveTag(Struct, frozen=True):
 
 
 def missing(there: Mapping[str, Mapping[Tag, LiveTag]], here: Mapping[str, Mapping[Tag, LiveTag]]) -> list[LiveTag]:
-    """Return the live tags of each content that are ``there`` and not ``here``, or otherwise."""
+    """Return the live tags of each content that are ``there`` and not ``here``, or not the same here."""
     return [
         born
         for content_id, live in there.items()
@@ -71,7 +71,7 @@ def carrying(fields: Fields, live: dict[Tag, LiveTag]) -> dict[Tag, LiveTag]:
 def oldest(live: Mapping[Tag, LiveTag], observed: orset.Entry, kept: int) -> orset.Entry:
     """Return the oldest of the ``live`` tags that were not ``observed``: all but ``kept``.
 
-    The oldest are those that were added first, whatever their timestamps: who has seen any of the others has seen them.
+    The oldest are those that were added first, whatever their timestamps: who saw any of the others has seen them.
     """
     concurrent = [born for tag, born in live.items() if tag not in observed]
     if len(concurrent) <= kept:

@@ -81,7 +81,7 @@ class RegisterJournal:
         self._registers: dict[str, Register] = {}
         self._answers: dict[str, RegisterAnswer] = {}
         self._spare = deque[str]()
-        """Keys that may go for others."""
+        """Keys that may go to make room for others."""
 
     def learn(self, register: Register) -> None:
         """Load a key as it was before the batch."""
@@ -93,7 +93,7 @@ class RegisterJournal:
         return register is not None and bool(register.values)
 
     def learn_spare(self, registers: Iterable[Register]) -> None:
-        """Load keys that may go for others, the first first."""
+        """Load keys that may go to make room for others, the first to go first."""
         for register in registers:
             self._registers.setdefault(register.key, register)
             self._spare.append(register.key)
@@ -145,7 +145,7 @@ class RegisterJournal:
         return structs.replace(outcome, forgotten=forgotten, is_new=True)
 
     def _outcome(self, operation: RegisterOperation, said: Fields, now: Register, *, was_there: bool) -> Outcome:
-        """Return what became of ``operation``, which ``said`` that of its key; the key is as it is ``now``."""
+        """Return what became of ``operation``, which ``said`` this of its key; ``now``: the key as it is."""
         stamp = operation.timestamp
         own_stamp = None if stamp == now.timestamp else stamp
         if any(self._is_superseded(name, one, now.members.registers[name]) for name, one in said.registers.items()):
@@ -216,7 +216,7 @@ def _values_of(members: Fields) -> Values:
 
 
 def _repeats(change: RegisterChange, values: Values) -> bool:
-    """Return whether ``change`` says what holds, and nobody but the service stamps it."""
+    """Return whether ``change`` says only what holds already, and its author has not stamped it."""
     if change.says is None or isinstance(change.timestamp, HLCTimestamp):
         return False
     return all(name in values and _encode(values[name]) == _encode(value) for name, value in change.says.items())

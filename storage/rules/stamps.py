@@ -1,4 +1,4 @@
-"""The stamps of operations whose authors say none: the node's, raised where another node's was later."""
+"""The stamps of operations whose authors sent none: the node's, raised where another node's was later."""
 
 from typing import TypeVar
 
@@ -14,9 +14,9 @@ T = TypeVar("T", Operation, RegisterOperation)
 def stamped_behind(clock: HLCTimestamp, operation: T) -> T:
     """Return ``operation`` with a stamp above ``clock``, the greatest in its line, unless its author has stamped it.
 
-    Who says no stamp means "now", and that is later than all that is there. But the node that stamps may not have heard
-    of the last operation, and its clock may be behind that of the node which stamped it: then a later write would be
-    superseded by an earlier one.
+    An author who sends no stamp means "now", which is later than all that is there. But the node that stamps may not
+    have heard of the last operation, and its clock may be behind that of the node which stamped it: then a later write
+    would be superseded by an earlier one.
     """
     if not operation.is_stamped_here or operation.timestamp > clock:
         return operation

@@ -1,7 +1,7 @@
-"""Which ids the contents of a journal have: recorded in it, so that a node that takes others is noticed at its start.
+"""Which ids the contents of a journal have: recorded in it, so that a node set to others is noticed at its start.
 
 A UUID is text, too, so a journal of UUIDs becomes one of any text when a node asks for that. There is no way back: its
-lists may have what a node that takes UUIDs could neither add nor remove.
+lists may have what a node that accepts only UUIDs could neither add nor remove.
 """
 
 from typing import Final

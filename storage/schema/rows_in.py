@@ -1,6 +1,7 @@
-"""Rows that a list names: whose user and key are one of its pairs, or whose key is one of its values.
+"""Rows that a list names: whose line and key are one of its pairs, or whose key is one of its values.
 
-A statement has a fixed number of places, so there is one for each power of two up to a most: lists are cut and padded.
+A statement has a fixed number of places, so there is one for each power of two up to ``MOST``: lists are cut and
+padded.
 
 ``(line, key) IN (VALUES …)`` would be shorter, but SQLite scans the whole table for it; ``OR`` of equalities uses
 the index in both databases.
@@ -20,7 +21,7 @@ MOST = 64
 """Places, or pairs of them. Measured with SQLite: a pair costs 5 µs in a statement of 1, 2.7 of 16, 2.6 of 64."""
 
 SMALL_SIZES: Final = (1, 2, 4, 8, 16)
-"""Of lists, whose statements are compiled at the start: usual batches have no longer ones."""
+"""Lengths of lists whose statements are compiled at the start: usual batches have no longer ones."""
 
 T = TypeVar("T")
 

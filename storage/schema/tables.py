@@ -43,7 +43,7 @@ heads = Table(
     Column("clock_node", Text, nullable=False),
     Column("items", BigInteger, nullable=False, server_default="0"),  # contents with a row in ``entries``
     Column("replicas", BigInteger, nullable=False, server_default="0"),  # rows in ``contexts``
-    # To which both belong. Behind ``revision``: a node of a release that does not count has written meanwhile.
+    # At which both were counted. Behind ``revision``: a node of a release that does not count has written meanwhile.
     Column("counted_revision", BigInteger, nullable=False, server_default="0"),
     # In the row of a user's watchlist: the highest at which a list of the user was deleted. New lists go on from there.
     Column("deleted_revision", BigInteger, nullable=False, server_default="0"),

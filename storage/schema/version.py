@@ -1,7 +1,7 @@
 """The schema's version: read without Alembic, upgraded by Alembic, refused when newer than this code can work with.
 
 About going back. Each upgrade leaves in the database which releases it still suits (``COMPATIBLE_FROM``). So nodes of
-the release before serve a newer schema, which a cluster needs that is upgraded, or downgraded, node by node.
+the release before serve a newer schema, as a cluster needs that is upgraded, or downgraded, node by node.
 """
 
 from pathlib import Path
