@@ -52,7 +52,7 @@ def control_codec(settings: Settings) -> ControlCodec | None:
 
 
 def bus_retry_s(settings: Settings) -> float:
-    """Return the pause of whoever could not use the bus: its engine's."""
+    """Return how long to pause when the bus could not be used: as long as its engine does."""
     return settings.pubnub_retry if settings.bus == "pubnub" else settings.nats_retry
 
 

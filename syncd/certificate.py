@@ -43,7 +43,7 @@ class Certificate:
         self.context.sni_callback = self._choose
         metrics.certificate_ends_s = ends_s
         self._told_end_s = 0.0
-        """When the certificate ended of which that was logged."""
+        """When the certificate ended whose end was logged last."""
 
     def _choose(self, connection: ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
         # To load into a context in use would leave a new certificate with an old key where the key is not readable.

@@ -66,9 +66,8 @@ class LocalPostgreSQL:
         self._run("pg_ctl", "-w", "-D", str(self._data), "-m", mode, "stop")
 
     def _run(self, program: str, *arguments: str) -> None:
-        output = (
-            self._directory / f"{program}.out"
-        )  # a file: the server keeps pg_ctl's output open, so a pipe would never end
+        # A file: the server keeps pg_ctl's output open, so a pipe would never end.
+        output = self._directory / f"{program}.out"
         try:
             with output.open("wb") as file:
                 subprocess.run(  # noqa: S603 - programs of the package, arguments of ours

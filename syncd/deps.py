@@ -83,7 +83,7 @@ def device_deps(
 
 
 def stream_deps(settings: Settings, node: Node, devices: DeviceDeps) -> DeviceDeps:
-    """Return what devices over HTTP answers are wired with: as the others, but for how often they are given a sign."""
+    """Return what devices over HTTP are wired with: as the others, but for how often they are sent a sign of life."""
     interval_s = min(settings.heartbeat_interval, STREAM_INTERVAL_S)
     return structs.replace(devices, spawn=_spawn(settings, node, interval_s))
 

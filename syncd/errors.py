@@ -24,7 +24,7 @@ class ExtraMissing(SettingsError):
     Args:
         flag: the setting, as on the command line.
         extra: the extra.
-        error: what came of importing what it brings.
+        error: raised when what it brings was imported.
     """
 
     def __init__(self, flag: str, extra: str, error: ImportError) -> None:

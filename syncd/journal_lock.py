@@ -39,7 +39,7 @@ def journal_lock(settings: Settings) -> Iterator[None]:
         _lock(descriptor, f"{flag} {file.parent}")
         yield
     finally:
-        os.close(descriptor)  # which unlocks it. The file stays: who waits for a removed one would lock nothing
+        os.close(descriptor)  # which unlocks it. The file stays: to lock a removed one would lock out nobody
 
 
 def lock_file(journal: Path) -> Path:

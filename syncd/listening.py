@@ -121,7 +121,7 @@ def is_abandoned(path: Path) -> bool:
         with socket.socket(socket.AF_UNIX) as client:
             client.setblocking(False)
             client.connect(os.fspath(path))
-    except (FileNotFoundError, BlockingIOError):  # the second: who listens has much to do
+    except (FileNotFoundError, BlockingIOError):  # the second: somebody listens, and is busy
         return False
     except ConnectionRefusedError:
         return True

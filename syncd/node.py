@@ -72,9 +72,9 @@ class Node(Struct, frozen=True, eq=False, kw_only=True):
     registry: ActorRef[ConnectionRegistry]
     commands: ActorRef[DeviceCommands]
     announce: Callable[[str, HeadMoved], None]
-    """Tells who follows a user's collection, here and on other nodes, that it has moved on."""
+    """Tells those who follow a user's collection, here and on other nodes, that it has moved on."""
     show_lists: Tell[ShowLists]
-    """Tells who follows which lists a user has, here and on other nodes, which these are now."""
+    """Tells those who follow which lists a user has, here and on other nodes, which these are now."""
     bus: Bus
     deployment: ActorRef[Deployment]
     metrics: NodeMetrics

@@ -42,7 +42,7 @@ def store_processes(settings: Settings, restarts: Counter[str]) -> NodeStore:
 
 
 class Outside(Struct, frozen=True, eq=False, kw_only=True):
-    """By default the machine's."""
+    """Where a node gets the time, chance and its store: by default from the machine."""
 
     now_s: Callable[[], float] = time.perf_counter
     """A monotonic clock."""
@@ -55,7 +55,7 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
     open_store: Callable[[Settings, Counter[str]], NodeStore] = store_processes
     """Not yet started; the second argument counts restarts of its processes."""
     probe_s: float = 5.0
-    """Between two probes of the journal: so long after the database it knows what works, if nobody writes or reads."""
+    """Between two probes of the journal: if nobody writes or reads, the node knows that much later what works."""
     lease_s: float = LEASE_S
     """For which a node's word on who is connected to it holds, unless it renews it."""
     slice_rows: int = SLICE_ROWS

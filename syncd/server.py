@@ -65,7 +65,7 @@ async def serving(
         authenticator: checks tokens; its keys are kept up to date here.
         revoked_token_ids: what ``authenticator`` looks into; kept up to date here.
         listeners: see ``listening``.
-        certificate: with which TLS is served, but on unix sockets.
+        certificate: with which TLS is served, except on unix sockets.
 
     Raises:
         StoreUnavailable: the revoked tokens cannot be read.

@@ -18,10 +18,10 @@ ENVIRONMENT_PREFIX: Final = "SYNCD_"
 DEFAULT: Final = "default"
 
 _KEPT_AS_WRITTEN: Final = {"jwt_secret", "jwt_previous_secret"}
-"""Whitespace around these may be part of them, for who signs with them: ``shared_secret`` in ``transport.access``."""
+"""Whitespace around these may be part of them to whoever signs with them: see ``transport.access.signing_keys``."""
 
 _ALIKE: Final = 0.75
-"""How alike two names are of which one may be meant by the other: ``PROT`` is to ``PORT``."""
+"""How alike two names have to be for one to pass for a misspelling of the other, as ``PROT`` of ``PORT``."""
 
 _METAVARS: Final = {
     "_url": "URL",
@@ -59,7 +59,7 @@ class Resolved(Struct, frozen=True):
     stripped: tuple[str, ...] = ()
     """Names of settings whose value had whitespace around it."""
     misspelt: dict[str, str] = {}
-    """Environment variables that are no settings', each with that of the setting that it is like."""
+    """Environment variables that are no settings, each with the setting's that may be meant."""
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -112,7 +112,10 @@ def resolve(flags: Mapping[str, object], environment: Mapping[str, str]) -> Reso
 
 
 def _misspelt(environment: Mapping[str, str]) -> dict[str, str]:
-    """Others are not asked about: Kubernetes and the operator have variables of their own that begin so."""
+    """Return ``Resolved.misspelt``.
+
+    Variables that resemble no setting are passed over: Kubernetes and operators have some that begin with the prefix.
+    """
     names = [name.upper() for name in Settings.__struct_fields__]
     found: dict[str, str] = {}
     for variable in sorted(environment):

@@ -11,7 +11,7 @@ from storage.databases.database_url import sqlite_url
 Seconds = Annotated[float, Meta(gt=0)]
 PerSecond = Annotated[float, Meta(gt=0)]
 Count = Annotated[int, Meta(gt=0, le=2**63 - 1)]
-"""At most what the store's processes are told, and the database counts to."""
+"""At most what fits in 64 bits, in which the store's processes are told it and the database counts."""
 
 
 GROUPS: Final = {

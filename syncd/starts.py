@@ -94,7 +94,7 @@ async def start_journal(wiring: Wiring, store: StoreClient) -> ActorRef[Journal]
 
 
 async def start_supervisor(wiring: Wiring, escalate: Callable[[str], None]) -> ActorRef[Supervisor]:
-    """Start who restarts the others; ``escalate`` is called once if that does not help."""
+    """Start the actor that restarts the others; ``escalate`` is called once if that does not help."""
     return await _start(wiring, Supervisor.start(escalate, wiring.metrics.restarts, wiring.metrics.messages_skipped))
 
 
@@ -125,7 +125,7 @@ async def start_fanout(
 async def start_deployment(
     wiring: Wiring, supervisor: ActorRef[Supervisor], bus: Bus, codec: ControlCodec | None
 ) -> ActorRef[Deployment]:
-    """Start who knows the other nodes; without a ``codec`` there are none."""
+    """Start the actor that knows the other nodes; without a ``codec`` there are none."""
     deps = DeploymentDeps(
         node=wiring.node,
         version=__version__,
@@ -271,13 +271,13 @@ async def _start_presence(
 
 def control_handler(deployment: ActorRef[Deployment]) -> Callable[[bytes], None]:
     """Return where the bus puts what comes on the control channel."""
-    tell = TellIfAlive(deployment)  # a stopping node hears the bus until that is closed
+    tell = TellIfAlive(deployment)  # the bus may still speak while the node stops
     return lambda payload: tell(ControlPayload(payload))
 
 
 def _users(wiring: Wiring, supervisor: ActorRef[Supervisor], bus: Bus, deps: WatchlistDeps) -> ActiveUsers:
     def start(user_id: str, retired: Callable[[str], None]) -> ActorRef[WatchlistSync]:
-        bus.subscribe(user_id)  # first: what is committed after the actor has read its head, it must hear of
+        bus.subscribe(user_id)  # first: the actor must hear of what is committed after it has read its head
 
         def unsubscribe(user_id: str) -> None:
             bus.unsubscribe(user_id)

@@ -1,4 +1,4 @@
-"""The answer of an HTTP server to a check, which waits for it no longer than for any."""
+"""The answer of an HTTP server to a check, which waits for it no longer than for any other answer."""
 
 import ssl
 import time

@@ -11,9 +11,9 @@ from syncd.setting_sources import Resolved
 
 
 async def run_checks_of_a_start(found: Resolved, flags: Mapping[str, object]) -> list[CheckResult]:
-    """Return what ``syncd.checks.run.run_checks`` would say but ok, of what needs nobody else.
+    """Return all but the ok results of those of ``syncd.checks.run.run_checks`` that need nobody else.
 
-    A directory that takes nothing does not keep a daemon from starting: it still reads.
+    A directory that cannot be written to does not keep a daemon from starting: it still reads.
     """
     settings = found.settings
     local = [check_open_files, *([check_keys] if settings.jwks_url is None else [])]

@@ -1,4 +1,4 @@
-"""How an operator gets a token that the daemon of these settings takes."""
+"""How an operator gets a token that a daemon with these settings accepts."""
 
 import shlex
 

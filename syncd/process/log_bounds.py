@@ -13,7 +13,7 @@ MAX_SHOWN: Final = 100
 """Of the text that the lines left out have in common, in characters."""
 
 _NUMBER: Final = re.compile(r"\d+")
-"""Of connections and nodes: a line for 3 of them is of no other kind than one for 4."""
+"""Counts of connections and nodes: a line about 3 of them is of the same kind as one about 4."""
 
 Cause = tuple[str, int, object]
 """Logger, line of code, and what tells kinds of lines apart that are logged in one place."""

@@ -48,7 +48,7 @@ class LogWriter(logging.Handler):
         return self._is_closed and self._thread.is_alive()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take ``record`` in; its message is made now, while its arguments are what they were."""
+        """Queue ``record``; its message is made now, before its arguments can change."""
         if self._waiting.qsize() >= MAX_WAITING:
             self._unwritten += 1
             return

@@ -1,8 +1,8 @@
-"""How many files the process may open, and a word when there are no more.
+"""How many files the process may open, and a line in the log when there are no more.
 
-New connections are closed at once then, and nobody else says why: the event loop accepts and closes them, without a
-call of ours. So it is looked for. A try once a second costs some microseconds; who fills the table of files keeps it
-full.
+New connections are closed at once then, and nobody else says why: the event loop accepts and closes them without
+calling us. So a file is opened once a second, at the cost of some microseconds; whatever fills the table of files keeps
+it full for longer than that.
 """
 
 import asyncio

@@ -36,7 +36,7 @@ class StandardError(logging.Handler):
         return True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write ``record``; waits for who reads. Raises: OSError, it cannot be written."""
+        """Write ``record``; waits for the reader. Raises: OSError, it cannot be written."""
         line = f"{self.format(record)}\n".encode(ENCODING, "backslashreplace")
         while line:
             line = line[os.write(self._descriptor, line) :]
