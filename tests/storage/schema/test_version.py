@@ -13,6 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, event, inspect
 
 import storage
+from actors.errors import StatementRefused
 from storage.databases.database import Database
 from storage.errors import SchemaTooNew
 from storage.inspection.database import inspect_database
@@ -189,7 +190,7 @@ def test_a_migration_that_fails_leaves_nothing_behind(database_url: str) -> None
     database = Database(database_url)
     with database.transaction(writing=True) as transaction:
         transaction.connection.execute("CREATE TABLE operations (oops INTEGER)")
-    with pytest.raises(Exception, match="already exists"):
+    with pytest.raises(StatementRefused, match="already exists"):
         migrate(database_url)
     assert schema_version(database_url) is None
     with database.transaction(writing=True) as transaction:
