@@ -280,7 +280,6 @@ class Presence(SupervisedActor):
         return batch
 
     def _gather(self, pause_s: float) -> None:
-        self._cancel_timer()
         self._is_gathering = True
         self._timer = tell_later(pause_s, self.actor_ref, PresenceDue())
 

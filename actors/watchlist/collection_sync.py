@@ -131,7 +131,7 @@ class CollectionSync:
         due = tuple(update for update in updates if self._is_next(update.revision, epoch))
         if due and self._has_audience:
             self._deps.broadcaster(Relay(self._user_id, due))
-        self.heal_if_behind()
+        self.heal_if_behind()  # at once: what comes of the same commit after this may fail
 
     def arrived(self, message: PubNubUpdate) -> None:
         """Show the devices what another node has committed, if it is next."""

@@ -435,6 +435,20 @@ async def test_a_commit_behind_another_nodes_unseen_one_waits_for_it_and_is_answ
     assert others.relayed_revisions() == [4, 5]
 
 
+@pytest.mark.actors_may_fail
+async def test_a_gap_is_filled_though_the_answer_to_the_commit_that_showed_it_is_a_defect(
+    watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    def fail(_: Outcome) -> None:
+        raise KeyError
+
+    watchlist.tell(others.write(answer=fail))
+    await handled(watchlist)
+    watchlist.tell(committed(others.commits(), 5))
+    await handled(watchlist)
+    assert [read.revision for read in others.reads()] == [3]
+
+
 async def test_a_hint_that_the_head_moved_fills_the_gap(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:

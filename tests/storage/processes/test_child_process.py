@@ -1,5 +1,6 @@
 """One run of a store's process: what passes between it and the daemon."""
 
+import asyncio
 import os
 import signal
 import sqlite3
@@ -18,18 +19,22 @@ from tests.storage.store_processes import Writes, running
 pytestmark = pytest.mark.integration
 
 
-async def test_an_answer_may_be_larger_than_any_buffer(sqlite_url: str, author: Writes) -> None:
+async def test_requests_and_answers_may_be_larger_than_any_buffer(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url, bounds=Bounds(items_per_list=20_000)) as store:
         operations = tuple(author.add(str(number), device="x" * 100) for number in range(20_000))
-        for start in range(0, len(operations), 5_000):
-            await store.commit(*operations[start : start + 5_000])
+        parts = [operations[start : start + 5_000] for start in range(0, len(operations), 5_000)]
+        await asyncio.gather(*(store.commit(*part) for part in parts))  # as large requests, one behind the other
         page = await store.client.read(FindPage("ann", 30_000, None))
     assert len(page.items) == 20_000  # type: ignore[union-attr] # it has not expired
 
 
-async def test_signals_for_the_daemon_do_not_end_its_processes(sqlite_url: str, author: Writes) -> None:
+async def test_signals_for_the_daemon_do_not_end_its_processes_which_do_not_know_its_secrets(
+    sqlite_url: str, author: Writes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNCD_JWT_SECRET", "of the daemon")
     async with running(sqlite_url) as store:
         for pid in store.client.pids().values():
+            assert b"of the daemon" not in Path(f"/proc/{pid}/environ").read_bytes()
             for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
                 os.kill(pid, number)
             assert os.getpgid(pid) != os.getpgid(0)

@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from actors.messages.store import (
     FindHeads,
 )
 from storage.journal.journal_store import open_store
-from storage.processes.client import MIN_BACKOFF_S
+from storage.processes.client import MIN_BACKOFF_S, StoreProcesses
 from storage.rules.bounds import Bounds
 from tests.processes import frozen, frozen_postgresql, is_running, store_process, wait_until_gone
 from tests.storage.store_processes import DEADLINE_S, Writes, now, running
@@ -66,6 +67,14 @@ async def test_an_operation_that_cannot_be_sent_can_never_be_written(sqlite_url:
             await store.commit(structs.replace(author.add("alien"), timestamp=impossible))
         await store.commit(author.add("alien"))
         assert not store.restarts
+
+
+async def test_the_start_may_take_longer_than_a_transaction(sqlite_url: str) -> None:
+    client = StoreProcesses(sqlite_url, Counter(), write_deadline_s=0.001)
+    try:
+        await client.start()  # a large table may have to be migrated
+    finally:
+        await client.close()
 
 
 async def test_a_server_that_never_says_a_word_ends_the_start() -> None:
@@ -127,6 +136,7 @@ async def test_a_writer_that_dies_within_its_transaction_has_written_nothing(
         other = sqlite3.connect(tmp_path / "journal.db", isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
         waiting = store.client.write(CommitBatch((author.add("brazil"),)))
+        store.client.write(CommitBatch((author.add("batman"),))).cancel()  # nobody is told of that
         behind = store.client.write(CommitBatch((author.add("casablanca"),)))
         os.kill(store.client.pids()["writer"], signal.SIGKILL)
         for write in (waiting, behind):
