@@ -30,7 +30,7 @@ from actors.messages.fanout import RelayPubNubMessage
 from actors.messages.journal import DeviceWrite
 from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import RemoteUpdate
-from actors.tracing import untraced
+from actors.tracing import Span, Tracer, untraced
 from crdt.hlc import HLCTimestamp
 from tests.fakes.wall_clock import WallClock
 
@@ -147,6 +147,19 @@ def test_a_foreign_add_becomes_an_operation_with_its_tag(handler: BroadcasterMes
     assert (write.user_id, write.device_id, write.change.action) == ("bob", "device-a", "add")
     assert (write.change.content_id, write.change.tag, write.removed_tags) == (CONTENT_ID, "movie-123", ())
     assert write.change.timestamp == 1_764_000_000  # a clock in another shape, which the service replaces by its own
+
+
+def test_a_foreign_write_that_is_followed_goes_on_being_followed(users: Users) -> None:
+    spans: list[Span] = []
+    tracer = Tracer(spans.append)
+    handler = BroadcasterMessageHandler(
+        users.tell_watchlist, users.tell_if_active, ignore, ignore, ignore, tracer, UUIDS, WallClock()
+    )
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    handler.handle_foreign_message("ann", structs.replace(FOREIGN_ADD, traceparent=traceparent))
+    (write,), (span,) = users.told["ann"], spans
+    assert (write.trace.trace_id, write.trace.span_id) == (span.trace_id, span.span_id)
+    assert (span.stage, span.user_id, span.details) == ("accepted", "ann", {"device_id": "device-a", "via": "channel"})
 
 
 def test_a_foreign_remove_takes_the_tags_it_names(handler: BroadcasterMessageHandler, users: Users) -> None:

@@ -67,6 +67,16 @@ async def test_what_the_store_raises_is_a_defect_with_its_traceback(sqlite_url: 
         await store.commit(structs.replace(author.add("alien"), change=wrong))
 
 
+async def test_what_a_process_has_to_say_is_in_the_daemons_log(
+    sqlite_url: str, tmp_path: Path, author: Writes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "journal.db.high-water").mkdir()
+    async with running(sqlite_url) as store:
+        assert (await store.commit(author.add("alien"))).outcomes[0].status is Status.ADDED
+    said = [(record.name, record.levelname) for record in caplog.records if "cannot be written" in record.getMessage()]
+    assert said == [("storage.databases.high_water_mark", "WARNING")]
+
+
 @pytest.mark.parametrize(
     ("url", "error"), [("no url", ValueError), ("mysql://localhost/x", ValueError), ("sqlite:////dev/null/x", OSError)]
 )
