@@ -2467,12 +2467,13 @@ var LeaderCopy = class {
   }
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost() {
-    const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
+    const unstored = this.storage === "memory" ? this.stored?.queue.values() ?? [] : [];
+    const queued = Array.from(unstored, (write2) => ({ origin: write2.operation_id, ...write2 }));
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
     return [...queued, ...held].map(({ operation: operation2, content_id, origin, timestamp, ...carried }) => ({
       type: "change",
       operation: operation2,
-      writes: origin === void 0 ? [] : [{ name: origin, content_id }],
+      writes: [{ name: origin, content_id }],
       atMs: timestamp.physical,
       ...carriedBy(carried)
     }));

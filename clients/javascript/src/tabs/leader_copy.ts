@@ -40,12 +40,13 @@ export class LeaderCopy {
 
   /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
   get lost(): Call[] {
-    const queued = this.storage === "memory" ? Array.from(this.stored?.queue.values() ?? []) : [];
+    const unstored = this.storage === "memory" ? (this.stored?.queue.values() ?? []) : [];
+    const queued = Array.from(unstored, (write) => ({ origin: write.operation_id, ...write })); // a report is of no call
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
     return [...queued, ...held].map(({ operation, content_id, origin, timestamp, ...carried }) => ({
       type: "change",
       operation,
-      writes: origin === undefined ? [] : [{ name: origin, content_id }],
+      writes: [{ name: origin, content_id }],
       atMs: timestamp.physical,
       ...carriedBy(carried),
     }));

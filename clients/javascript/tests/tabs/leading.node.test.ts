@@ -11,7 +11,7 @@ import type { TabSession } from "../../src/tabs/tab_session.js";
 import { content } from "../contents.js";
 import { OF_LEADER, open } from "./tab_by_hand.js";
 
-const A = content(1);
+const [A, B] = [content(1), content(2)];
 
 test("a tab that leads says who it is, and is another when it has begun again: its followers want another copy", async (context) => {
   const { tabs, session } = open(context);
@@ -219,4 +219,22 @@ test("what the leader before had in memory only comes before what this tab has c
   tabs.grant();
   await setImmediate();
   assert.deepEqual([session.items(), session.queueLength], [[], 2]);
+});
+
+test("a tab shows what its store held as soon as that can be read, with what was done meanwhile", async (context) => {
+  const { store, tabs, session, passTimeout } = open(context);
+  const before = new UserCollections("alice", null, () => "before");
+  before.enqueue("add", A, 1);
+  await store.save("alice", before.takeChanges().changes);
+  store.failures.push(new Error("locked"));
+  context.mock.method(store, "read", () => Promise.reject(new Error("locked")), { times: 1 });
+  tabs.grant();
+  await session.shown;
+  assert.deepEqual([session.items(), session.storage], [[], "memory"]);
+  await session.write("add", [B]).stored;
+  passTimeout();
+  await setImmediate();
+  assert.deepEqual([session.items().map(({ content_id }) => content_id), session.queueLength], [[B, A], 2]);
+  await setImmediate();
+  assert.equal((await store.read("alice"))?.queue.length, 2);
 });
