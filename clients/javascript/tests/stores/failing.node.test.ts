@@ -72,13 +72,14 @@ test("a store has 5 s for a call while the page is awake, and one more for each 
     const { store, guarded, pass } = open(context);
     await claim(guarded);
     store.behaviour = "hangs";
+    const cleared = context.mock.method(globalThis, "clearInterval");
     const changes = Array.from({ length: rows }, () => ({ set: { revision: 1 } }));
     const refused = assert.rejects(() => guarded.save("alice", changes), /does not answer/u);
     await pass(limitS - 1);
     assert.equal(guarded.storage, "persistent");
     await pass(1);
     await refused;
-    assert.equal(guarded.storage, "memory");
+    assert.deepEqual([guarded.storage, cleared.mock.callCount()], ["memory", 1]); // it does not count on
     context.mock.reset();
     context.mock.timers.reset();
   }
@@ -111,6 +112,29 @@ test("calls that fail together are told once, and the store is tried again once:
   store.behaviour = "rejects";
   await assert.rejects(saved, /QuotaExceededError/u);
   assert.deepEqual([await tries(999), await tries(1)], [0, 1]); // as the first time
+});
+
+test("a store that is closed while it is brought up to date is not tried again, and nothing more is told of it", async (context) => {
+  for (const last of ["hangs", "good"] as const) {
+    const { store, told, guarded, pass } = open(context);
+    store.behaviour = "rejects";
+    await save(guarded, await claim(guarded));
+    const claimed = context.mock.method(store, "claim");
+    let release = (): void => {};
+    const gate = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    context.mock.method(store, "save", () => gate);
+    store.behaviour = last;
+    context.mock.timers.tick(1000);
+    await setImmediate();
+    guarded.close();
+    release();
+    await pass(60);
+    assert.deepEqual([claimed.mock.callCount(), told], [1, ["memory: Error: QuotaExceededError"]]);
+    context.mock.reset();
+    context.mock.timers.reset();
+  }
 });
 
 test("what is no client's state, in whichever part, is not taken for one", async (context) => {

@@ -50,7 +50,11 @@ test("what is saved while the store is being brought up to date is in it, too", 
     release = resolve;
   });
   const saved = store.save.bind(store);
-  const slow = (userId: string, changes: readonly Change[]) => gate.then(() => saved(userId, changes));
+  const slow = async (userId: string, changes: readonly Change[]): Promise<void> => {
+    await gate;
+    await saved(userId, changes);
+    store.behaviour = "rejects"; // what came in late
+  };
   context.mock.method(store, "save", slow, { times: 1 });
   await pass(1);
   after.enqueue("add", A, 1, { origin: "call 1" });
@@ -58,7 +62,13 @@ test("what is saved while the store is being brought up to date is in it, too", 
   assert.equal(guarded.storage, "memory");
   release();
   await setImmediate();
+  assert.deepEqual([guarded.storage, store.behaviour], ["memory", "rejects"]);
+  store.behaviour = "good";
+  await pass(1);
   assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
+  after.enqueue("add", B, 2, { origin: "call 2" });
+  await save(guarded, after);
+  assert.deepEqual(contentsOf(await store.read("alice")), [A, B]);
 });
 
 test("a store that never answers is given up after some seconds, and what it did after all counts once", async (context) => {

@@ -110,7 +110,68 @@ test("a list that is stored is kept, if nothing came of it since or nothing was 
       (disk) => disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] }),
       inMemory,
     );
-    assert.deepEqual([merged, stored.head.revision, stored.items.map((item) => item.content_id)], [1, 7, [A]]);
+    const { revision, epoch } = stored.head;
+    assert.deepEqual([merged, revision, epoch, stored.items.map((item) => item.content_id)], [1, 7, "e", [A]]);
     assert.equal(stored.queue.length, inMemory === null ? 0 : 1);
   }
+});
+
+test("a number that was used is not used again, although what it was used for is settled", async () => {
+  const { stored } = await rejoined(
+    (disk) => disk.enqueue("add", A, 1),
+    (memory) => {
+      for (const id of [A, B, C]) memory.enqueue("add", id, 1);
+      for (const write of Array.from(memory.state.queue.values())) memory.acknowledge(write, undefined, undefined);
+    },
+  );
+  const lists = new UserCollections("alice", stateOf(stored), () => "another");
+  lists.enqueue("add", B, 2);
+  const [first, second] = Array.from(lists.state.queue.values());
+  assert.deepEqual([first?.operation_id, lists.state.queue.size], ["disk.1", 2]);
+  assert.ok(!["memory.1", "memory.2", "memory.3"].includes(second?.operation_id ?? ""), second?.operation_id);
+});
+
+test("of two stamps of one millisecond the later one counts, wherever it is", async () => {
+  for (const [storedWrites, ownWrites] of [
+    [3, 1],
+    [1, 3],
+  ]) {
+    const write = (times: number | undefined) => (lists: UserCollections) => {
+      for (let count = 0; count < (times ?? 0); count += 1) lists.enqueue("add", A, 1000);
+    };
+    const { stored } = await rejoined(write(storedWrites), write(ownWrites));
+    assert.deepEqual([stored.head.clock.physical, stored.head.clock.logical], [1000, 2]);
+  }
+});
+
+test("a write to a list that was not opened since is kept as it is", async () => {
+  const { stored, merged } = await rejoined(
+    (disk) => {
+      disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "gone", items: [] });
+      disk.enqueue("remove", KIDS + A, 1);
+    },
+    (memory) => memory.applySnapshot(WATCHLIST, { revision: 3, epoch: "e", items: [] }),
+  );
+  assert.deepEqual([merged, stored.queue.map(({ content_id }) => content_id)], [1, [KIDS + A]]);
+});
+
+test("what is taken over while the store fails again is taken over once", async (context) => {
+  const store = new MemoryStore();
+  const disk = new UserCollections("alice", null, () => "disk");
+  disk.enqueue("add", A, 1); // of no call: it has no origin
+  await store.save("alice", disk.takeChanges().changes);
+  const mirror = new Mirror(null);
+  mirror.fork("memory");
+  const mirrors = new Map([["alice", mirror]]);
+  const told: string[] = [];
+  const onMerged = (userId: string): void => void told.push(userId);
+  context.mock.method(store, "save", () => Promise.reject(new Error("full")), { times: 1 });
+  const onJoined = (): void => void told.push("joined");
+  await assert.rejects(rejoin(store, mirrors, onMerged, onJoined), /full/u);
+  await rejoin(store, mirrors, onMerged, onJoined);
+  assert.deepEqual(told, ["alice", "joined"]);
+  assert.deepEqual(
+    (await store.read("alice"))?.queue.map(({ operation_id }) => operation_id),
+    ["disk.1"],
+  );
 });
