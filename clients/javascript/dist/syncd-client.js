@@ -2265,9 +2265,10 @@ var Engine = class {
   }
   /**
    * Do what `call` asks for. Its effect on the list is there at once; `name` is told as done when it is durable. A write
-   * of a name that is in the queue is not done again.
+   * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
    */
   call(call, name) {
+    if (this.#core.userId === null) return;
     this.#perform(this.#outputsOf(call), name);
   }
   /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */

@@ -106,9 +106,10 @@ export class Engine {
 
   /**
    * Do what `call` asks for. Its effect on the list is there at once; `name` is told as done when it is durable. A write
-   * of a name that is in the queue is not done again.
+   * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
    */
   call(call: Call, name: string): void {
+    if (this.#core.userId === null) return; // another tab may not have heard of it yet
     this.#perform(this.#outputsOf(call), name);
   }
 

@@ -238,3 +238,28 @@ test("a tab shows what its store held as soon as that can be read, with what was
   await setImmediate();
   assert.equal((await store.read("alice"))?.queue.length, 2);
 });
+
+test("while a log-out is being stored a tab that leads takes no write any more, and nobody is told that it was kept", async (context) => {
+  const { store, tabs, events, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  void session.call({ type: "sign_out", erase: false });
+  const writes = [{ name: "a name", content_id: A }];
+  tabs.onMessage({ type: "call", name: "of another tab", call: { type: "change", operation: "add", writes } });
+  await session.closed;
+  assert.deepEqual((await store.read("alice"))?.queue ?? [], []);
+  assert.ok(tabs.told.every((message) => message.type !== "batch" || !message.done.includes("of another tab")));
+  assert.ok(events.includes("signed_out"));
+});
+
+test("a tab that takes over a log-out and a write after it signs out, and says that the write is not kept", async (context) => {
+  const { tabs, events, session } = open(context);
+  void session.call({ type: "sign_out", erase: false });
+  const { stored } = session.write("add", [A]);
+  tabs.grant();
+  await assert.rejects(stored, /closed before it was known to be kept/u);
+  await setImmediate(); // nothing of it fails where nobody looks
+  await session.closed;
+  assert.ok(events.includes("signed_out"));
+});
