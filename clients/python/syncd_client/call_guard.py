@@ -1,4 +1,4 @@
-"""From where, and when, a client may be called."""
+"""Where a client may be called from, and when."""
 
 import asyncio
 
@@ -11,7 +11,7 @@ class CallGuard:
         self.is_closed = False
 
     def check(self, call: str) -> None:
-        """Check that ``call`` may go on; the first one says which event loop the client belongs to.
+        """Check that ``call`` may go on; the first call decides which event loop the client belongs to.
 
         Raises:
             RuntimeError: it may not.
@@ -41,7 +41,7 @@ class CallGuard:
             )
 
     def check_close(self) -> None:
-        """As ``check_loop`` for ``close``, which any event loop may call when the client's has ended.
+        """Do what ``check_loop`` does, for ``close``: any event loop may call that once the client's own has ended.
 
         Raises:
             RuntimeError: it may not.

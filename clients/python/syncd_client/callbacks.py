@@ -1,4 +1,4 @@
-"""The functions that an app gives: mistakes are named at once, by what to do instead."""
+"""The functions that an app passes in: a mistake is reported at once, with what to do instead."""
 
 import asyncio
 import inspect
@@ -17,13 +17,13 @@ Listener = Callable[[Event], None]
 
 
 def asking(get_token: GetToken) -> AskForToken:
-    """Return the app's callback as one that is awaited, whether it is a coroutine function or a plain one.
+    """Return a coroutine function that asks the app's callback, whether that is a coroutine function or a plain one.
 
     Raises:
-        TypeError: it is no function. What it is instead is not repeated: it may be a token.
+        TypeError: it is not a function. The message does not repeat it: it may be a token.
     """
     if inspect.iscoroutine(get_token):
-        get_token.close()  # it was not to run
+        get_token.close()  # or Python warns that it was never awaited
         raise TypeError("get_token: must be a function, not what it returns: leave out the () behind its name")
     if not callable(get_token):
         raise TypeError(
@@ -39,7 +39,7 @@ def asking(get_token: GetToken) -> AskForToken:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            raise RuntimeError("what get_token awaits was cancelled") from error  # by the app, and not who asks
+            raise RuntimeError("what get_token awaits was cancelled") from error  # by the app: our own task was not
 
     return ask
 
@@ -57,7 +57,7 @@ def check_listener(listener: object) -> None:
 
 
 def check_condition(condition: object) -> None:
-    """Check that a condition can be looked at again and again.
+    """Check that a condition can be called again and again.
 
     Raises:
         TypeError: it cannot.

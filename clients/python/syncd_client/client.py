@@ -34,22 +34,23 @@ logger = logging.getLogger(__name__)
 class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
 
-    ``list`` gives others, ``progress`` how far the user has come, ``devices`` what else the user has.
+    ``list`` gives the user's other lists, ``progress`` how far the user has come, ``devices`` the user's devices.
 
     ``async with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Every change is shown
     and queued before the call returns, and stored when the turn of the event loop ends, with all others of that turn;
-    the service learns of it when that is possible. If the store fails, the client goes on in memory: see ``storage``.
+    the service learns of it as soon as it can be reached. If the store fails, the client goes on in memory: see
+    ``storage``.
 
-    Thread: the event loop that it is used on first. Calls from elsewhere are a ``RuntimeError``, and so is every call
+    Thread: the event loop that it is used on first. Calls from elsewhere raise ``RuntimeError``, and so does every call
     but ``sign_in`` and ``close`` once the client is closed; ``syncd_client.sync.Client`` is for all threads.
 
     Args:
-        url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to and without ``/ws``.
+        url: the service, ``https://`` or ``wss://`` (``http://``, ``ws://``), up to ``/ws`` and without it.
         store: where list and queue are kept; by default in memory. Closed with the client.
-        content_ids: what the service takes for a content's id, a UUID or any ``text``: as its ``--content-ids``.
+        content_ids: which content ids the service accepts, ``uuid`` or any ``text``: its own ``--content-ids``.
 
     Raises:
-        ValueError: ``url`` is no such address, or ``content_ids`` neither.
+        ValueError: ``url`` is no such address, or ``content_ids`` is neither.
         TypeError: ``store`` is no store.
     """
 
@@ -103,12 +104,12 @@ class Client(ListCalls):
 
     @property
     def transport(self) -> Transport | None:
-        """Which way the attempt or connection under way takes; ``None`` while there is none."""
+        """The transport of the attempt or connection under way; ``None`` while there is none."""
         return self._engine.core.transport
 
     @property
     def storage(self) -> StorageKind:
-        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is one or fails now."""
+        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is in memory or fails now."""
         return self._engine.storage
 
     @property
@@ -122,14 +123,14 @@ class Client(ListCalls):
         return self._engine.core.queued
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have ``listener`` called with every event; returns what ends that. It may call the client.
+        """Have ``listener`` called with every event, and return a function that ends that. It may call the client.
 
         Raises:
             TypeError: ``listener`` is no plain function.
         """
         self._guard.check("subscribe")
         check_listener(listener)
-        each = partial(listener)  # another one for each call: who subscribes twice is told twice
+        each = partial(listener)  # a new object for each call: a listener that is subscribed twice is called twice
         self._listeners.append(each)
 
         def unsubscribe() -> None:
@@ -138,7 +139,7 @@ class Client(ListCalls):
         return unsubscribe
 
     def events(self) -> EventStream:
-        """Return the events from here on, to be read by ``async for``."""
+        """Return the events from here on, to be read with ``async for``."""
         self._guard.check("events")
         stream = EventStream()
         self._streams.add(stream)
@@ -173,7 +174,7 @@ class Client(ListCalls):
             get_token: returns a token, or is a coroutine function that does; see ``GetToken``.
 
         Raises:
-            ValueError: the service can know nobody by ``user_id``.
+            ValueError: ``user_id`` is none that the service can know.
             TypeError: ``get_token`` is no function.
             RuntimeError: ``close`` has not returned yet.
         """
@@ -206,7 +207,7 @@ class Client(ListCalls):
         self._engine.put(Core.disconnect)
 
     def wake(self) -> None:
-        """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
+        """Make sure of the connection within seconds: the network is back, the device woke or the user returned."""
         self._guard.check("wake")
         self._engine.put(Core.wake)
 
@@ -246,11 +247,11 @@ class Client(ListCalls):
             self._engine.put(partial(Core.open, collection=collection))
 
     async def lists(self) -> tuple[NamedList, ...]:
-        """Return which lists the user has beside the watchlist, once: ``catalogue`` is kept. Needs a connection.
+        """Return which lists the user has now beside the watchlist; ``catalogue`` stays up to date. Needs a connection.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            RequestFailedError: they cannot be had now.
+            RequestFailedError: the service does not say now.
         """
         self._guard.check("lists")
         return await catalogue.lists(self._engine.ask)
@@ -258,11 +259,12 @@ class Client(ListCalls):
     async def send(self, target_device_id: str, command_type: str, payload: object = None) -> None:
         """Have another device of the user do something: ``play``, ``pause``, ``seek``, ``cast``, or what the app likes.
 
-        It gets a ``Command``, or nothing: that one was sent is no promise, and it is not kept. Needs a connection.
+        It gets a ``Command``, or nothing: a command is not kept, and that it was sent promises nothing. Needs a
+        connection.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            RequestFailedError: it cannot be sent; ``code`` ``device_offline``: the device is connected nowhere.
+            RequestFailedError: it was not sent; with the ``code`` ``device_offline``: the device is connected nowhere.
             TypeError: ``payload`` is not what JSON can hold.
         """
         self._guard.check("send")
@@ -273,8 +275,8 @@ class Client(ListCalls):
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is none.
-            RequestFailedError: as of ``send``.
+            ValueError: ``content_id`` is not valid.
+            RequestFailedError: as for ``send``.
         """
         self._guard.check("handoff")
         content_id = self._engine.canonical(content_id)
@@ -294,10 +296,10 @@ class Client(ListCalls):
         for listener in list(self._listeners):
             try:
                 listener(event)
-            except (Exception, asyncio.CancelledError):  # the latter of what is cancelled in the app: nobody cancels us
-                logger.exception("a listener failed")  # the app's own code; the others are told all the same
+            except (Exception, asyncio.CancelledError):  # the latter from the app's own tasks: nobody cancels us
+                logger.exception("a listener failed")  # the others are told all the same
 
 
 def _was_cut_off(task: asyncio.Task[None]) -> bool:
-    """Return whether ``task`` will never do all that it was for: its event loop has ended, or cancelled it."""
+    """Return whether ``task`` will never finish its work: it was cancelled, or its event loop has ended."""
     return task.cancelled() or (not task.done() and task.get_loop().is_closed())

@@ -1,4 +1,4 @@
-"""The shell around a core: its link to the service, its timers, its store, and the app's callback."""
+"""The shell around a core: the link to the service, the timers, the store, and the app's callback."""
 
 import asyncio
 import random
@@ -47,11 +47,11 @@ WriteCall = Callable[[Core], tuple[PendingWrite | None, list[Output]]]
 
 
 class Engine:
-    """Serves one client: what its core wants done is done in order, what happens is put into the core.
+    """Serves one client: puts what happens into the core, and does what the core wants done, in order.
 
-    What inputs of one turn of the event loop change is stored together when the turn ends, and only then told and sent;
-    an input that wants more than that is done at once, with all that waits. If the store fails, the core goes on with
-    what is in memory, and that is stored when the store works again. Thread: the event loop.
+    All that changes within one turn of the event loop is stored together when the turn ends, and only then are the app
+    and the service told; an input that wants more than that done has it done at once, with all that waits. If the store
+    fails, the core goes on with what is in memory, which is stored when the store works again. Thread: the event loop.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Engine:
     ) -> None:
         self._url = url
         self.canonical = canonical
-        """Returns the one spelling of a content's id. Raises: ValueError, it is none."""
+        """Returns the canonical spelling of a content's id. Raises: ValueError, it is not valid."""
         self._store = FallbackStore(store, _new_replica)
         self._on_event = on_event
         self._get_token: GetToken | None = None
@@ -72,10 +72,10 @@ class Engine:
         self._store_retry: asyncio.TimerHandle | None = None
         self._last_update: Emit | None = None
         self._kept: asyncio.Future[StorageKind] | None = None
-        """Of the operations that wait to be stored."""
+        """Set for the operations that wait to be stored, once they are."""
         self._told_state = State.SIGNED_OUT
         self.core = _new_core()
-        """To be looked at only."""
+        """For others to read only."""
 
     @property
     def storage(self) -> StorageKind:
@@ -86,7 +86,7 @@ class Engine:
         """Open the user's list, as it is stored, and connect.
 
         Raises:
-            ValueError: the service can know nobody by ``user_id``.
+            ValueError: ``user_id`` is none that the service can know.
         """
         check_user_id(user_id)  # before the store is asked
         self._get_token = get_token
@@ -94,11 +94,11 @@ class Engine:
         self.put(partial(Core.sign_in, user_id=user_id, stored=stored))
 
     def enqueue(self, writes: Iterable[WriteCall]) -> list[Operation]:
-        """Queue writes, all of which are stored together; those that are of no use are left out.
+        """Queue writes, all of which are stored together; a call that has nothing to write gives no operation.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError, TypeError: as the core does, of the first of them.
+            ValueError, TypeError: what the core raises for the first bad one.
         """
         outputs: list[Output] = []
         operations: list[Operation] = []
@@ -140,7 +140,7 @@ class Engine:
             self._stop_timer(Timer.REPORT)  # which goes on while the client is offline
             while self._dropped:
                 await self._dropped.pop().wait_closed()
-        finally:  # also for who waits no longer
+        finally:  # also if the caller does not wait to the end
             self._close_store()
 
     def _close_store(self) -> None:
@@ -155,7 +155,7 @@ class Engine:
     # What the core wants done
 
     def _perform(self, outputs: Iterable[Output]) -> None:
-        """Do it now, or when the turn ends if it is only to be stored, sent and told; always behind what waits."""
+        """Do it now, or when the turn ends if there is only to store, send and tell; always after what waits."""
         can_wait = True
         if self.core.state is not self._told_state:
             self._told_state = self.core.state
@@ -199,7 +199,7 @@ class Engine:
             if self._store.error is not None:
                 self._store_failed(self._store.error)
         if self._kept is not None:
-            if not self._kept.done():  # else it was interrupted here
+            if not self._kept.done():  # else this was interrupted between these two lines
                 self._kept.set_result(self.storage)
             self._kept = None
 
@@ -216,7 +216,7 @@ class Engine:
         return stored
 
     def _store_failed(self, reason: str) -> None:
-        """Try once more, else go on in memory: a file that was deleted, say, can be made again at once."""
+        """Try once more, as a deleted file, say, can be made again at once; else go on in memory."""
         user_id = self.core.user_id
         grown = self._store.retry()
         if self._store.error is None:
@@ -249,7 +249,7 @@ class Engine:
         self._perform([Emit(Storage(storage=self.storage, reason=reason))])
 
     def _go_on_with(self, states: dict[str, UserState], reason: str) -> None:
-        """Let a new core go on with another state of the user: what the old one wants sent is not sent any more."""
+        """Let a new core go on with another state of the user; what the old one still wanted sent is not sent."""
         user_id, was = self.core.user_id, self.core.state
         if user_id is None or user_id not in states:
             return
@@ -312,7 +312,7 @@ class Engine:
             case Erase(user_id=user_id):
                 self._erase(user_id)
             case Save():
-                raise AssertionError("stored before")
+                raise AssertionError("_perform has stored it")
             case _:
                 assert_never(output)
 

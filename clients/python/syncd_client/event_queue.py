@@ -13,14 +13,14 @@ class EventQueue:
 
     An ``updated`` right behind an unread ``updated`` says nothing new and is left out. Thread: any.
 
-    A handler of signals may call the client in the midst of ``get``, and the client's thread, which is to answer, may
-    have an event to put. So there is no lock that the interrupted one could hold: a deque is changed in single steps.
+    A signal handler may call the client in the middle of ``get``, and the client's thread, which has to answer, may
+    have an event to put. So there is no lock that the interrupted call could hold: a deque is changed in single steps.
     """
 
     def __init__(self) -> None:
         self._unread: deque[Event] = deque()
         self._news = SimpleQueue[None]()
-        """Holds something if one who waits is to look again; who takes it puts it back while there is more to see."""
+        """Holds something if a waiting thread is to look again; the one that takes it puts it back if there is more."""
         self._is_closed = False
 
     @property
@@ -32,7 +32,7 @@ class EventQueue:
         """Return the next event; ``None`` if none came within ``timeout_s``, or none will come."""
         end_s = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
-            is_closed = self._is_closed  # looked at first: what was put before it was closed is seen below
+            is_closed = self._is_closed  # read first: what was put before the end is seen below
             event = self._take()
             if event is not None or is_closed:
                 if self._unread or is_closed:

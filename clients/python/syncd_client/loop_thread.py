@@ -19,8 +19,8 @@ P = ParamSpec("P")
 class _DaemonThreads(ThreadPoolExecutor):
     """Gives each call a thread of its own, for which the process does not wait.
 
-    The loop asks for names of hosts on its executor. A pool takes nothing more once the main thread has ended, while
-    other threads may use the client for hours, and a process waits for the threads of its pools.
+    The loop resolves host names on its executor. A real pool accepts nothing more once the main thread has ended,
+    though other threads may use the client for hours; and a process waits for the threads of its pools.
     """
 
     def submit(self, call: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
@@ -31,7 +31,7 @@ class _DaemonThreads(ThreadPoolExecutor):
                 return
             try:
                 value = call(*args, **kwargs)
-            except BaseException as error:  # noqa: BLE001 - told to who waits, whatever it is
+            except BaseException as error:  # noqa: BLE001 - passed to the caller, whatever it is
                 future.set_exception(error)
             else:
                 future.set_result(value)
@@ -41,10 +41,10 @@ class _DaemonThreads(ThreadPoolExecutor):
 
 
 class LoopThread:
-    """Runs until ``stop``. Thread: any, of the process that made it. The process does not wait for it when it ends.
+    """Runs until ``stop``; a process that ends does not wait for it. Thread: any, of the process that made it.
 
     Args:
-        on_exit: is run last, also if ``SystemExit`` ends it: of the app's own code, or of a host that ends threads so.
+        on_exit: is run last, even if ``SystemExit`` ends the thread: the app's own code may raise it, or its host.
     """
 
     def __init__(self, on_exit: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -53,30 +53,30 @@ class LoopThread:
         self._loop = asyncio.new_event_loop()
         self._loop.set_default_executor(_DaemonThreads())
         self._lock = threading.RLock()
-        """May be taken again by a thread that holds it, for ``run``."""
+        """Reentrant, as a signal handler may call ``run`` in the middle of ``run``."""
         self._is_stopped = False
-        """Whether nothing may be put on the loop any more: it would never run."""
+        """Whether the loop accepts nothing more: it would never run."""
         self._is_leaving = False
         self._waiting: set[SimpleQueue[Any]] = set()
-        """By what each caller of ``run`` gets its answer, or ``None`` if the loop has ended without one."""
+        """Brings each caller of ``run`` its answer, or ``None`` if the loop has ended without one."""
         self._thread = threading.Thread(target=self._serve, name="syncd-client", daemon=True)
         self._thread.start()
 
     @property
     def is_current(self) -> bool:
-        """Whether the caller is on it."""
+        """Whether the caller is on this thread."""
         return threading.current_thread() is self._thread
 
     @property
     def is_of_parent(self) -> bool:
-        """Whether this process was forked from the one in which it runs: threads are not inherited."""
+        """Whether it runs in the process from which this one was forked: threads are not inherited."""
         return os.getpid() != self._process_id
 
     def run(self, coroutine: Coroutine[Any, Any, T], timeout_s: float | None = None) -> T:
-        """Return what ``coroutine`` does on the loop; it is cancelled if the caller is interrupted.
+        """Run ``coroutine`` on the loop and return its result; it is cancelled if the caller is interrupted.
 
-        A handler of signals may call it in the midst of a call of its thread. So the answer comes by a queue, which may
-        be entered again, and not by a future of ``concurrent.futures``, whose lock the thread may hold.
+        A signal handler may call this in the middle of another call on the same thread. So the answer comes through a
+        queue, which is reentrant, and not by a ``concurrent.futures`` future, whose lock the thread may hold.
 
         Raises:
             TimeoutError: after ``timeout_s``.
@@ -112,7 +112,7 @@ class LoopThread:
     def _start(
         self, coroutine: Coroutine[Any, Any, T], on_done: Callable[[asyncio.Task[T]], None]
     ) -> Callable[[], None]:
-        """Have ``coroutine`` run, and ``on_done`` called behind it; returns what cancels it, on the loop.
+        """Have ``coroutine`` run, and ``on_done`` called after it; return what cancels it when called on the loop.
 
         Raises:
             RuntimeError: as ``run``.
@@ -132,21 +132,21 @@ class LoopThread:
             raise RuntimeError("the client runs in the process that this one was forked from: make another one here")
         with self._lock:
             if not self._is_stopped:
-                with suppress(RuntimeError):  # a handler of signals has closed the client in the midst of this
+                with suppress(RuntimeError):  # a signal handler has closed the client in the middle of this
                     self._loop.call_soon_threadsafe(start)
                     return cancel
         coroutine.close()
         raise RuntimeError("the client was closed meanwhile")
 
     def stop(self) -> None:
-        """Let it end, with all that runs on it; idempotent."""
+        """Have it end, with all that runs on it; idempotent."""
         with self._lock:
             with suppress(RuntimeError):  # it has ended
                 self._loop.call_soon_threadsafe(self._leave)
             self._is_stopped = True
 
     def _leave(self) -> None:
-        """Stop the loop, once: what it runs last is to go on. Thread: this one."""
+        """Stop the loop, but only once: ``on_exit`` runs on it after that. Thread: this one."""
         if not self._is_leaving:
             self._is_leaving = True
             self._loop.stop()
@@ -164,19 +164,19 @@ class LoopThread:
             logger.warning("SystemExit ends the thread of a client, which is closed", exc_info=True)
         finally:
             self._is_leaving = True
-            self._is_stopped = True  # without the lock: a handler of signals may wait for this thread and have it
+            self._is_stopped = True  # without the lock: a signal handler may hold it and wait for this thread
             try:
                 self._run_last()
             finally:
                 self._end_tasks()
                 self._loop.close()
-                for done in tuple(self._waiting):  # what SystemExit has struck while it was begun answers nobody
+                for done in tuple(self._waiting):  # a call that SystemExit has hit as it began gets no other answer
                     done.put(None)
 
     def _run_last(self) -> None:
         ending = self._loop.create_task(self._on_exit())
         while not ending.done():
-            with suppress(SystemExit):  # another one, or the same of what was struck by it: this goes on
+            with suppress(SystemExit):  # another one, or the same again from what it has hit: this goes on
                 self._loop.run_until_complete(ending)
         ending.result()
 

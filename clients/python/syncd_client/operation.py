@@ -1,4 +1,4 @@
-"""A change of the user, as the app holds it."""
+"""A change by the user, as the app holds it."""
 
 import asyncio
 from collections.abc import Generator
@@ -11,10 +11,10 @@ from syncd_client.data.user_state import PendingWrite, StorageKind
 
 
 class Operation:
-    """A change that is shown already. ``id`` is what ``Confirmed`` or ``Refused`` will name.
+    """A change that is shown already. ``Confirmed`` or ``Refused`` will have its ``id``.
 
     ``await operation`` returns when the change is kept on this device: ``"persistent"``, it outlives the process;
-    ``"memory"``, it does not, unless a ``Storage`` event tells of better. Thread: the event loop.
+    ``"memory"``, it does not, unless a ``Storage`` event later says otherwise. Thread: the event loop.
     """
 
     __slots__ = ("_kept", "content_id", "device_id", "id", "operation")
@@ -30,7 +30,7 @@ class Operation:
 
     @property
     def kept(self) -> StorageKind | None:
-        """What ``await`` returns; ``None``: it is not known yet."""
+        """What ``await`` returns; ``None``: not known yet."""
         return self._kept.result() if self._kept.done() else None
 
     def __await__(self) -> Generator[Any, None, StorageKind]:

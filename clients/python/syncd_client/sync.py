@@ -1,6 +1,6 @@
-"""The client for code without asyncio: scripts, add-ons of Kodi, applications in Qt.
+"""The client for code without asyncio: scripts, Kodi add-ons, Qt applications.
 
-The names are those of ``syncd_client.Client``, which runs on a thread of its own here; every thread may call.
+The names are those of ``syncd_client.Client``, which runs on a thread of its own here; any thread may call.
 """
 
 import atexit
@@ -34,18 +34,18 @@ T = TypeVar("T")
 EXIT_TIMEOUT_S: Final = 5.0
 """How long the end of the process waits for a client that nobody closed."""
 REOPEN_TIMEOUT_S: Final = 10.0
-"""How long ``sign_in`` waits for the end of what ``close`` has not waited for."""
+"""How long ``sign_in`` waits for a thread to end that ``close`` has not waited for to the end."""
 
 
 class Client(ListCalls):
     """A user's watchlist on this device, the same as on all the others as soon as there is a network.
 
-    ``list`` gives others, ``progress`` how far the user has come, ``devices`` what else the user has.
+    ``list`` gives the user's other lists, ``progress`` how far the user has come, ``devices`` the user's devices.
 
     ``with Client("wss://sync.example.com") as client: client.sign_in("alice", get_token)``. Works like
     ``syncd_client.Client``, whose methods say what is raised. Listeners, and the conditions of ``wait_until``, run on
-    the client's thread, and hold it up while they run; they may call the client. One that nobody has closed is closed
-    when the interpreter exits.
+    the client's thread, and hold it up while they run; they may call the client. A client that nobody has closed is
+    closed when the interpreter exits.
 
     Thread: any, and several at a time.
     """
@@ -54,11 +54,11 @@ class Client(ListCalls):
         super().__init__(client := asyncio_client.Client(url, store, content_ids=content_ids))
         self._client = client
         self._thread: LoopThread | None = None
-        """While it is open."""
+        """The client's thread while the client is open."""
         self._last_thread: LoopThread
         """The latest one, open or not."""
         self._life = threading.RLock()
-        """Held by who opens or closes it."""
+        """Held while the client is opened or closed."""
         self._queues: WeakSet[EventQueue] = WeakSet()
         self._progress: UserProgress | None = None
         self._devices: UserDevices | None = None
@@ -117,12 +117,12 @@ class Client(ListCalls):
 
     @property
     def transport(self) -> Transport | None:
-        """Which way the attempt or connection under way takes; ``None`` while there is none."""
+        """The transport of the attempt or connection under way; ``None`` while there is none."""
         return self._read(lambda: self._client.transport)
 
     @property
     def storage(self) -> StorageKind:
-        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is one or fails now."""
+        """Where list and queue are kept: ``persistent``, or ``memory`` if the store is in memory or fails now."""
         return self._read(lambda: self._client.storage)
 
     @property
@@ -136,7 +136,7 @@ class Client(ListCalls):
         return self._read(lambda: self._client.queued)
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
-        """Have ``listener`` called with every event, on the client's thread; returns what ends that."""
+        """Have ``listener`` called with every event, on the client's thread, and return a function that ends that."""
         check_listener(listener)
 
         def tell(event: Event) -> None:
@@ -175,10 +175,10 @@ class Client(ListCalls):
         """
         check_user_id(user_id)
         asking(get_token)  # raises for what is no function
-        if self._last_thread.is_current:  # who closes the client meanwhile holds the lock, and waits for this thread
+        if self._last_thread.is_current:  # no lock here: a thread that closes the client holds it, and waits for us
             self._client.sign_in(user_id, on_a_thread(get_token))
             return
-        if self._thread is None or not self._thread.is_of_parent:  # else a thread that is not here may hold it
+        if self._thread is None or not self._thread.is_of_parent:  # after a fork the lock may be held for ever
             with self._life:
                 if self._thread is None:
                     self._open_again()
@@ -197,7 +197,7 @@ class Client(ListCalls):
         self._call("disconnect", self._client.disconnect)
 
     def wake(self) -> None:
-        """Be sure of the connection within seconds: the network is back, the device woke or the user returned."""
+        """Make sure of the connection within seconds: the network is back, the device woke or the user returned."""
         self._call("wake", self._client.wake)
 
     def list(self, list_id: str) -> UserList:
@@ -266,7 +266,7 @@ class Client(ListCalls):
         return function() if thread.is_current else thread.run(as_coroutine(function))
 
     def _read(self, function: Callable[[], T]) -> T:
-        """Return what ``function`` sees; of a closed client nothing changes any more."""
+        """Return what ``function`` reads, on any thread once the client is closed: then nothing changes any more."""
         thread = self._thread
         return function() if thread is None or thread.is_current else thread.run(as_coroutine(function))
 
@@ -282,7 +282,7 @@ class Client(ListCalls):
 _open_clients: set[Client] = set()
 
 
-if hasattr(os, "register_at_fork"):  # a process that was forked has none to close
+if hasattr(os, "register_at_fork"):  # a forked process has none to close
     os.register_at_fork(after_in_child=_open_clients.clear)
 
 

@@ -1,4 +1,4 @@
-"""One list as code without asyncio sees it, and what it gets for a change: see ``syncd_client.sync``."""
+"""One list, for code without asyncio, and what a change of it returns: see ``syncd_client.sync``."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
@@ -35,7 +35,7 @@ class Operation:
         """Return when the change is kept on this device: ``"persistent"``, or ``"memory"``, until the process ends.
 
         Raises:
-            TimeoutError: it is not after ``timeout_s``.
+            TimeoutError: it is not kept after ``timeout_s``.
             RuntimeError: called by a listener, on the thread that is to keep it.
         """
         if self._awaited.kept is not None:
@@ -63,7 +63,7 @@ class ListCalls(ABC):
 
     @abstractmethod
     def _read(self, function: Callable[[], T]) -> T:
-        """Return what ``function`` sees."""
+        """Return what ``function`` reads."""
 
     @abstractmethod
     def _wait(self, call: str, function: Callable[[], Coroutine[Any, Any, T]], timeout_s: float | None) -> T:
@@ -92,7 +92,7 @@ class ListCalls(ABC):
         return self._change("remove", lambda: [self._calls.remove(content_id)])[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
+        """Put contents into the list, the last one on top: all, or none if one id is not valid; like ``add``."""
         return self._change("add_many", lambda: self._calls.add_many(content_ids))
 
     def remove_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
@@ -153,7 +153,7 @@ def check_thread(call: str, thread: LoopThread | None) -> None:
     """Check that a call may wait for ``thread``.
 
     Raises:
-        RuntimeError: it runs on it.
+        RuntimeError: the caller is on it.
     """
     if thread is not None and thread.is_current:
         raise RuntimeError(f"{call}: a listener cannot wait for the thread that it runs on: call it on another one")

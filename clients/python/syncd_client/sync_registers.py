@@ -1,4 +1,4 @@
-"""Progress, devices and which lists there are, as code without asyncio sees them: see ``syncd_client.sync``."""
+"""Progress, devices and the catalogue of lists, for code without asyncio: see ``syncd_client.sync``."""
 
 from typing import Any
 from uuid import UUID
@@ -25,7 +25,7 @@ class UserProgress:
 
     @property
     def continue_watching(self) -> tuple[ProgressItem, ...]:
-        """Those that have begun and are not watched."""
+        """The contents that were begun and are not watched yet."""
         return self._client._read(lambda: self._progress.continue_watching)
 
     def get(self, content_id: str | UUID) -> ProgressItem | None:
@@ -41,7 +41,7 @@ class UserProgress:
         state: str = "playing",
         watched: bool | None = None,
     ) -> None:
-        """Say how far a content was played; call it as often as the player tells."""
+        """Say how far a content was played; call it as often as the player reports."""
         self._client._call(
             "progress.update",
             lambda: self._progress.update(content_id, position_seconds, duration_seconds, state=state, watched=watched),
@@ -97,7 +97,7 @@ class UserDevices:
         return operations[0] if operations else None
 
     def forget(self, device_id: str) -> Operation:
-        """Forget a device: its tokens stay valid, and it is known again when it connects."""
+        """Forget a device; its tokens stay valid, and it is known again as soon as it connects."""
         return self._client._change("devices.forget", lambda: [self._devices.forget(device_id)])[0]
 
 
@@ -110,5 +110,5 @@ class UserCatalogue:
 
     @property
     def items(self) -> tuple[ListName, ...]:
-        """All beside the watchlist, by what they are called in paths: the same tuple until something changes."""
+        """The lists beside the watchlist, by their ids: the same tuple until something changes."""
         return self._client._read(lambda: self._catalogue.items)

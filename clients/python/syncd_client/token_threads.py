@@ -81,7 +81,7 @@ def on_a_thread(get_token: GetToken) -> GetToken:
 
 
 def _as_exception(error: BaseException) -> Exception:
-    """Return what can be raised in a coroutine: no ``StopIteration``, nor what would end the client's thread."""
+    """Return an error that a coroutine can raise: not ``StopIteration``, nor one that would end the client's thread."""
     if isinstance(error, Exception) and not isinstance(error, StopIteration):
         return error
     failure = RuntimeError(f"get_token raised {type(error).__name__}")

@@ -1,11 +1,11 @@
-"""Which lists the user has, as an app sees it."""
+"""Which lists the user has, as an app sees them."""
 
 from syncd_client.data.messages import ListName
 from syncd_client.user_list import ListCalls
 
 
 class UserCatalogue:
-    """``client.catalogue``: followed from the first time that it is asked for, whoever is signed in.
+    """``client.catalogue``: followed from its first use on, whoever is signed in.
 
     Thread: as the client's.
     """
@@ -15,8 +15,8 @@ class UserCatalogue:
 
     @property
     def items(self) -> tuple[ListName, ...]:
-        """All beside the watchlist, by what they are called in paths: the same tuple until something changes.
+        """The lists beside the watchlist, by their ids: the same tuple until something changes.
 
-        Empty until the service has told them; then, while there is no connection, what it told last.
+        Empty until the service has named them; without a connection, what it said last.
         """
         return self._client._engine_now().core.catalogue

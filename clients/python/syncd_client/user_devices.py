@@ -10,7 +10,7 @@ from syncd_client.user_list import ListCalls
 
 
 class UserDevices:
-    """``client.devices``: followed from the first time that it is asked for, whoever is signed in.
+    """``client.devices``: followed from its first use on, whoever is signed in.
 
     Thread: as the client's.
     """
@@ -40,14 +40,14 @@ class UserDevices:
 
         Args:
             device_id: which one: as in its tokens.
-            device_name: for people. 1 to 128 characters, as the next two.
+            device_name: for people; 1 to 128 characters, like the next two.
             device_type: such as ``tv``.
             platform: such as ``webos``.
             capabilities: at most 1 KiB of JSON, which replaces what is known.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one of them is none that the service keeps.
+            ValueError: the service would refuse one of them.
             TypeError: ``capabilities`` is not what JSON can hold.
         """
         self._client._check("devices.update")
@@ -63,7 +63,7 @@ class UserDevices:
         return operations[0] if operations else None
 
     def forget(self, device_id: str) -> Operation:
-        """Forget a device: its tokens stay valid, and it is known again when it connects.
+        """Forget a device; its tokens stay valid, and it is known again as soon as it connects.
 
         Raises:
             NotSignedInError: nobody's list is open.

@@ -30,7 +30,7 @@ class ListCalls(ABC):
 
     @abstractmethod
     def _engine_now(self) -> Engine:
-        """Return what serves the client now."""
+        """Return the client's engine: another one after ``close`` and ``sign_in``."""
 
     @abstractmethod
     def _check(self, call: str) -> None:
@@ -40,7 +40,7 @@ class ListCalls(ABC):
     def items(self) -> tuple[Item, ...]:
         """The list, the user's unconfirmed changes included: the same tuple until something changes.
 
-        By ``position``, and behind what has one the newest first.
+        In order of ``position``, and behind those the items that have none, the newest first.
         """
         return self._engine_now().core.items_of(self._list_id)
 
@@ -48,7 +48,7 @@ class ListCalls(ABC):
         """Return whether a content is in the list. Cost: O(n) after a change of the list, else O(1).
 
         Raises:
-            ValueError: ``content_id`` is none.
+            ValueError: ``content_id`` is not valid.
         """
         items, content_ids = self._content_ids
         if items is not self.items:
@@ -67,11 +67,11 @@ class ListCalls(ABC):
         Args:
             content_id: which one.
             data: what the app says of the item, at most 1 KiB of JSON; ``{}`` empties it, ``None`` leaves it as it is.
-            position: where it stands, see ``between``; ``None``: where it stood.
+            position: where it is to stand, see ``between``; ``None``: where it stands already.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is none, ``data`` or ``position`` is none that the service keeps.
+            ValueError: ``content_id`` is not valid, or the service would refuse ``data`` or ``position``.
             TypeError: ``data`` is not what JSON can hold.
         """
         self._check("add")
@@ -83,7 +83,7 @@ class ListCalls(ABC):
         return self._enqueue("remove", [(content_id, None)])[0]
 
     def add_many(self, content_ids: Iterable[str | UUID]) -> list[Operation]:
-        """Put contents into the list, the last one on top: all of them, or none if one is no id; like ``add``."""
+        """Put contents into the list, the last one on top: all, or none if one id is not valid; like ``add``."""
         self._check("add_many")
         return self._enqueue("add", [(content_id, None) for content_id in check_content_ids(content_ids)])
 
@@ -97,11 +97,11 @@ class ListCalls(ABC):
     ) -> Operation:
         """Put a content, in the list or not, before or behind another one; with neither, at the end.
 
-        Others get a position, too, where they have none and stand before it, share one behind it, or leave it no room.
+        Others get a new position, too, if they stand before it without one, share one behind it, or leave it no room.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one is no id, or the other content is not in the list.
+            ValueError: an id is not valid, or the other content is not in the list.
         """
         self._check("move")
         canonical = self._engine_now().canonical
@@ -117,7 +117,7 @@ class ListCalls(ABC):
         contents: Sequence[tuple[str | UUID, str | None]],
         data: dict[str, Any] | None = None,
     ) -> list[Operation]:
-        """Queue the same for each content, at its position if it has one: for all of them, or none if one is no id."""
+        """Queue ``operation`` for each content, with its position if any: for all, or none if an id is not valid."""
         engine = self._engine_now()
         canonical = [(engine.canonical(content_id), position) for content_id, position in contents]
         return engine.enqueue(
@@ -134,7 +134,7 @@ class ListCalls(ABC):
 
 
 class UserList(ListCalls):
-    """A list beside the watchlist. ``client.list(…)`` makes it, and it is followed from then on, whoever is signed in.
+    """A list beside the watchlist: made by ``client.list(…)``, and followed from then on, whoever is signed in.
 
     Thread: as the client's.
     """
@@ -146,7 +146,7 @@ class UserList(ListCalls):
         self._client = client
 
     async def rename(self, name: str) -> NamedList:
-        """Say what people are shown as its name; creates the list if it is not there. Needs a connection.
+        """Set the name that people are shown, and create the list if it is not there. Needs a connection.
 
         Raises:
             NotSignedInError: nobody's list is open.

@@ -10,7 +10,7 @@ from syncd_client.user_list import ListCalls
 
 
 class UserProgress:
-    """``client.progress``: followed from the first time that it is asked for, whoever is signed in.
+    """``client.progress``: followed from its first use on, whoever is signed in.
 
     Thread: as the client's.
     """
@@ -26,14 +26,14 @@ class UserProgress:
 
     @property
     def continue_watching(self) -> tuple[ProgressItem, ...]:
-        """Those that have begun and are not watched. Cost: O(n)."""
+        """The contents that were begun and are not watched yet. Cost: O(n)."""
         return tuple(item for item in self.items if item.position_seconds > 0 and not item.watched)
 
     def get(self, content_id: str | UUID) -> ProgressItem | None:
         """Return how far one content was played; ``None``: it is not known. Cost: O(n) after a change, else O(1).
 
         Raises:
-            ValueError: ``content_id`` is none.
+            ValueError: ``content_id`` is not valid.
         """
         items, by_content = self._by_content
         if items is not self.items:
@@ -51,21 +51,21 @@ class UserProgress:
         state: str = "playing",
         watched: bool | None = None,
     ) -> None:
-        """Say how far a content was played; call it as often as the player tells, each second, say.
+        """Say how far a content was played; call it as often as the player reports, each second, say.
 
-        It is shown at once. It is queued, stored and sent at once when it begins, pauses, stops or seeks, and while it
-        plays once in ten seconds.
+        It is shown at once. It is queued, stored and sent at once when the content begins, pauses, stops or seeks, and
+        every ten seconds while it plays.
 
         Args:
             content_id: which one.
             position_seconds: 0 to 10,000,000.
             duration_seconds: likewise; ``None``: what is known stays.
             state: ``playing``, ``paused`` or ``stopped``.
-            watched: ``None``: it is from 90 % on.
+            watched: ``None``: it counts as watched from 90 % on.
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: one of them is none that the service keeps.
+            ValueError: the service would refuse one of them.
         """
         self._client._check("progress.update")
         engine = self._client._engine_now()
@@ -85,7 +85,7 @@ class UserProgress:
 
         Raises:
             NotSignedInError: nobody's list is open.
-            ValueError: ``content_id`` is none.
+            ValueError: ``content_id`` is not valid.
         """
         self._client._check("progress.remove")
         engine = self._client._engine_now()

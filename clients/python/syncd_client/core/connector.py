@@ -19,11 +19,11 @@ from syncd_client.data import messages
 from syncd_client.data.user_collections import UserCollections
 
 FOLLOW_MS: Final = 50
-"""In which lists are gathered that are opened one after the other."""
+"""How long to wait for more lists to be opened before the connection is replaced for all of them."""
 
 
 class Connector:
-    """Of one user, with one connection at most; its outputs go to ``put``.
+    """Keeps at most one connection, for one user; its outputs go to ``put``.
 
     Args:
         collections: the user's.
@@ -64,7 +64,7 @@ class Connector:
 
     @property
     def transport(self) -> Transport | None:
-        """Which way the attempt or connection under way takes."""
+        """The transport of the attempt or connection under way; ``None``: there is neither."""
         return self._transports.current if self._state is State.OPENING else None
 
     # The app and its callback
@@ -90,7 +90,7 @@ class Connector:
         self._timers.stop(Timer.REPORT)
 
     def wake(self) -> None:
-        """Be sure of the connection: the network is back, the device woke or the user returned."""
+        """Make sure of the connection: the network is back, the device woke or the user returned."""
         if self._state is State.WAITING:
             self.connect()
         elif self._state is State.OPENING and (self._exchange is None or self._is_websocket):
@@ -100,7 +100,7 @@ class Connector:
             self._open_instead(self._tokens.used)
 
     def follow(self) -> None:
-        """Ask for the collections that are new, too; once for all that are opened together."""
+        """Ask for the newly opened collections, too: once for all that are opened together."""
         if self._state is State.OPENING:
             self._timers.start(Timer.FOLLOW, FOLLOW_MS)
 
@@ -127,7 +127,7 @@ class Connector:
             self._open_instead(token)
 
     def no_token(self, fault: Fault) -> None:
-        """There is no token to be had."""
+        """Go on without a token: the app's callback gave none."""
         if self._tokens.end_question():
             self._go_without(fault)
 
@@ -142,7 +142,7 @@ class Connector:
     # The connection
 
     def opened(self) -> None:
-        """It is open, or the next poll is answered."""
+        """Begin an exchange: the connection is open, or the next poll is being answered."""
         if self._exchange is not None:
             return
         self._exchange = Exchange(self._collections, self._followed, self._put, self._timers, self._now_ms)
@@ -150,14 +150,14 @@ class Connector:
         self._put(Emit(events.Connected()))
 
     def open_failed(self, reason: str, status: int | None, retry_after_s: float, problem: str | None) -> None:
-        """It did not open, or a poll was refused; ``problem``: the service's own words."""
+        """Decide what follows: the connection did not open, or a poll was refused; ``problem``: the service's words."""
         is_own = problem is not None
         then = after_refusal(self._transports.current, status, is_own=is_own)
         words = f"refused with status {status}: {problem}" if is_own else reason
         self._ended(then, None, words, delay_ms(retry_after_s, is_own=is_own))
 
     def closed(self, code: int, reason: str) -> None:
-        """It ended."""
+        """Decide what follows: the connection ended."""
         reconnect_after_ms = self._exchange.reconnect_after_ms if self._exchange else None
         then = after_close(code)
         if then is Then.RECONNECT and reconnect_after_ms is not None:
@@ -167,11 +167,11 @@ class Connector:
             self._ended(then, code, reason)
 
     def heard(self) -> None:
-        """Bytes came."""
+        """Note that bytes came."""
         self._silence.heard()
 
     def received(self, message: messages.ServerMessage | None) -> None:
-        """One message came; ``None``: one that we do not know."""
+        """Act on one message; ``None``: one of a type that we do not know."""
         self._silence.heard()
         exchange = self._exchange
         if message is None or exchange is None:
@@ -189,20 +189,20 @@ class Connector:
             self._transports.time_probe()
 
     def polled(self) -> None:
-        """Ask on: a poll's answer ended as it should."""
+        """Poll again: the last answer ended as it should."""
         if self._exchange is not None and self._transports.current is Transport.POLLING:
             self._silence.heard()
             self._put_open(self._tokens.used)
 
     def probed(self, *, is_there: bool) -> None:
-        """Take the WebSocket, if one can be had."""
+        """Change over to a WebSocket, if the probe has found that one can be had."""
         if self._transports.probed(is_there=is_there):
             self._open_instead(self._tokens.used)
 
     # Time
 
     def due(self, timer: Timer, *, has_slept: bool) -> None:
-        """Do what ``timer`` was for, and be sure of the connection where that was so long ago."""
+        """Do what ``timer`` was for; after a sleep, make sure of the connection as well."""
         if timer is Timer.SILENCE and not (has_slept and self._is_unasked):
             self._check_silence()
         else:

@@ -1,7 +1,7 @@
 """Every decision of a client, without I/O: inputs one at a time, and for each what is to be done.
 
-Its behaviour, word by word: clients/conformance/README.md. After ``Close`` nothing of that connection or attempt may be
-put in any more; a token asked for it, or a probe beside it, is such a thing too.
+Its behaviour, word by word: clients/conformance/README.md. After ``Close``, no more inputs may come from that
+connection or attempt, nor from a token that was asked for it or a probe beside it.
 """
 
 from collections.abc import Callable, Iterable
@@ -29,9 +29,9 @@ class NotSignedInError(Exception):
 
 
 class Core(CoreView):
-    """One client: of one user at a time, with one connection at most.
+    """One client: for one user at a time, with one connection at most.
 
-    Each method takes one input and returns what is to be done, in order; while nobody is signed in, nothing.
+    Each method takes one input and returns what is to be done, in order: nothing while nobody is signed in.
     """
 
     def __init__(self, deps: CoreDeps) -> None:
@@ -45,7 +45,7 @@ class Core(CoreView):
         """Open a user's list, as it was stored, and connect. Another user's is closed and kept.
 
         Raises:
-            ValueError: the service can know nobody by ``user_id``.
+            ValueError: ``user_id`` is none that the service can know.
         """
         check_user_id(user_id)
         if user_id == self.user_id:
@@ -72,7 +72,7 @@ class Core(CoreView):
         return self._done()
 
     def wake(self) -> list[Output]:
-        """Be sure of the connection: the network is back, the device woke or the user returned."""
+        """Make sure of the connection: the network is back, the device woke or the user returned."""
         return self._put(Connector.wake)
 
     def open_list(self, list_id: str) -> list[Output]:
@@ -115,8 +115,8 @@ class Core(CoreView):
 
         Args:
             operation: what to do.
-            content_id: of what, in its canonical form.
-            list_id: in which of the lists that are opened; ``None``: the watchlist.
+            content_id: which content, in canonical form.
+            list_id: which of the opened lists; ``None``: the watchlist.
             data: what an add says of its item; ``None``: nothing.
             position: where an add puts its item; ``None``: where it is.
 
@@ -196,19 +196,19 @@ class Core(CoreView):
         return self._put(lambda connector: connector.token(token))
 
     def token_failed(self, reason: str) -> list[Output]:
-        """There is no token to be had now."""
+        """Go on without a token for now: the callback failed."""
         fault = Fault(f"no token: {reason}", is_lasting=False)
         return self._put(lambda connector: connector.no_token(fault))
 
     def token_unusable(self, reason: str) -> list[Output]:
-        """The callback answered what can never be a token."""
+        """Stop: the callback answered with something that can never be a token."""
         fault = Fault(f"no token: {reason}", is_lasting=True)
         return self._put(lambda connector: connector.no_token(fault))
 
     # The connection
 
     def opened(self) -> list[Output]:
-        """The connection is open: a socket, or an answer that goes on; by polling, each answer has begun."""
+        """The connection is open: a socket, or an answer that goes on; when polling, whenever an answer begins."""
         return self._put(Connector.opened)
 
     def open_failed(
@@ -221,17 +221,17 @@ class Core(CoreView):
         return self._put(lambda connector: connector.open_failed(reason, status, retry_after_s, problem))
 
     def closed(self, code: int, reason: str) -> list[Output]:
-        """The connection ended; 1006: without a word."""
+        """The connection ended; ``code`` 1006: without a close frame."""
         return self._put(lambda connector: connector.closed(code, reason))
 
     def heard(self) -> list[Output]:
-        """Bytes came, of a message perhaps that is not whole yet: the connection lives."""
+        """Bytes came, perhaps part of a message that is not complete yet: the connection lives."""
         if self._session is not None:
             self._session.connector.heard()
         return []
 
     def received(self, message: messages.ServerMessage | None) -> list[Output]:
-        """One message came; ``None``: one that we do not know."""
+        """One message came; ``None``: one of a type that we do not know."""
         return self._put(lambda connector: connector.received(message))
 
     def polled(self) -> list[Output]:
@@ -273,7 +273,7 @@ class Core(CoreView):
         self._session = None
 
     def _done(self) -> list[Output]:
-        """End an input: what it changed is stored first, then what may be sent is, and ``updated`` comes last."""
+        """End an input: first what it changed is stored, then what may go is sent, and ``updated`` comes last."""
         if self._session is None:
             return self._take_outputs()
         self._session.connector.send_writes()

@@ -1,4 +1,4 @@
-"""What is to be seen of a core: where the client stands, and what the user has."""
+"""What an app can see of a core: where the client stands, and what the user has."""
 
 from typing import Any
 
@@ -13,12 +13,12 @@ from syncd_client.data.progress_registers import ProgressItem
 
 
 class CoreView:
-    """Of whoever is signed in; what was opened stays so when another one is."""
+    """Shows what belongs to the user who is signed in; what was opened stays open when another user signs in."""
 
     def __init__(self) -> None:
         self._session: Session | None = None
         self._opened: dict[str, None] = {}
-        """By name, in order."""
+        """The names of the opened collections, in order: a set that keeps it."""
 
     @property
     def state(self) -> State:
@@ -27,7 +27,7 @@ class CoreView:
 
     @property
     def transport(self) -> Transport | None:
-        """Which way the attempt or connection under way takes; ``None``: there is none."""
+        """The transport of the attempt or connection under way; ``None``: there is neither."""
         return self._session.connector.transport if self._session else None
 
     @property
@@ -47,7 +47,7 @@ class CoreView:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The names of the collections that the app wants to see, of whoever is signed in, beside the watchlist."""
+        """The names of the collections beside the watchlist that the app wants to see, whoever is signed in."""
         return tuple(self._opened)
 
     @property
@@ -76,6 +76,6 @@ class CoreView:
 
     @property
     def held(self) -> tuple[tuple[str, dict[str, Any]], ...]:
-        """The reports of progress that are shown and are neither queued nor stored: content ids and what they say."""
+        """The reports of progress that are shown but neither queued nor stored yet: content ids and what they say."""
         held = self._session.collections.progress.held if self._session else ()
         return tuple((content_id, report.says) for content_id, report in held)

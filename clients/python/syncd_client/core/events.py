@@ -35,7 +35,7 @@ class Updated(Event, frozen=True):
 class Confirmed(Event, frozen=True):
     """The service has decided a write; ``status`` says what holds now: added, existing, updated, removed, not_found.
 
-    ``superseded``: a later word of progress or of a device was there already, and holds.
+    ``superseded``: progress, or a device, had a later update already, and that one holds.
     """
 
     operation_id: str
@@ -45,11 +45,11 @@ class Confirmed(Event, frozen=True):
     """Empty if it is about a device."""
     revision: int | None = None
     list: str | None = None
-    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    """In which list; ``None``: in the watchlist, unless it is in a ``collection``."""
     collection: str | None = None
-    """Of which registers: ``progress`` or ``devices``."""
+    """In which registers: ``progress`` or ``devices``."""
     device_id: str | None = None
-    """Of which device, in ``devices``."""
+    """Which device, in ``devices``."""
 
 
 class Refused(Event, frozen=True):
@@ -62,11 +62,11 @@ class Refused(Event, frozen=True):
     content_id: str = ""
     """Empty if it is about a device."""
     list: str | None = None
-    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    """In which list; ``None``: in the watchlist, unless it is in a ``collection``."""
     collection: str | None = None
-    """Of which registers: ``progress`` or ``devices``."""
+    """In which registers: ``progress`` or ``devices``."""
     device_id: str | None = None
-    """Of which device, in ``devices``."""
+    """Which device, in ``devices``."""
 
 
 class Disconnected(Event, frozen=True):
@@ -88,7 +88,7 @@ class SignedOut(Event, frozen=True, tag="signed_out"):
 
 
 class Progress(Event, frozen=True):
-    """A playback position on some device of the user, of which the service keeps nothing; seconds."""
+    """A playback position on one of the user's devices, in seconds; the service does not keep it."""
 
     content_id: str
     position: Seconds
@@ -105,17 +105,17 @@ class Command(Event, frozen=True):
     from_device_id: str | None = None
     """The device that sends it."""
     position_seconds: Seconds | None = None
-    """Of a ``handoff:{content_id}``, where it is known."""
+    """Where to go on, with a ``handoff:{content_id}``; ``None``: not known."""
 
 
 class StateChanged(Event, frozen=True, tag="state"):
-    """The client stands elsewhere now; one of ``State``, and before the events that tell why."""
+    """The client's state changed, to one of ``State``; comes before the events that tell why."""
 
     state: str
 
 
 class Storage(Event, frozen=True):
-    """Where list and queue are kept from here on, ``persistent`` or ``memory``, and why that is worth telling."""
+    """Where list and queue are kept from here on, ``persistent`` or ``memory``, and why that changed."""
 
     storage: StorageKind
     reason: str

@@ -23,11 +23,11 @@ RETRY_MS: Final = 1_000
 
 
 class GapError(Exception):
-    """A revision, or a piece of a list, is missing: only a new connection brings it."""
+    """A revision, or a piece of a list, is missing: it takes a new connection to get it."""
 
 
 class Follow:
-    """How far one collection has come on the connection."""
+    """How far one collection has been brought up to date on this connection."""
 
     def __init__(self, collection: AnyCollection) -> None:
         self.collection = collection
@@ -36,16 +36,16 @@ class Follow:
         self.is_live = False
 
     def lacks_before(self, update: WatchlistUpdate | RegisterUpdate, revision: int) -> bool:
-        """Return whether an update of another revision should have come before."""
+        """Return whether an update is missing that should have come before this one."""
         reached, resumed = self.collection.revision, self.resumed
         if isinstance(update, ProgressUpdate | DeviceUpdate) and resumed and resumed.recovered:
-            # In a replay of registers revisions are missing: a later update of the key has replaced them.
+            # A replay of registers leaves out the revisions that a later update of the same key has replaced.
             return revision > max(reached + 1, resumed.revision)
         return revision > reached + 1
 
 
 class Exchange:
-    """Brings the collections that a connection follows and the service's together; its outputs go to ``put``.
+    """Brings the collections that a connection follows up to date, both ways; its outputs go to ``put``.
 
     Args:
         collections: the user's.
@@ -70,7 +70,7 @@ class Exchange:
         self.is_live = False
         """Whether all of them are up to date."""
         self.has_continued_list = False
-        """Whether it has brought more of a list that an earlier connection began."""
+        """Whether this connection has brought more pieces of a list that an earlier one began."""
         self.reconnect_after_ms: int | None = None
         """How long the service asks to wait, once it has said that it is about to close; ``None``: it has not."""
 
@@ -115,7 +115,7 @@ class Exchange:
             self._put(Send(write.as_message()))
 
     def end_pause(self) -> None:
-        """Allow sending again what the service asked to be tried later."""
+        """Allow sending again: the service had asked to be tried later."""
         self._is_paused = False
 
     def _receive(self, follow: Follow, message: OfCollection) -> None:
@@ -198,7 +198,7 @@ class Exchange:
         write = self._collections.queue.in_flight(error.id)
         if write is None:
             return
-        if error.code == "not_found" and write.operation != "update":  # to be removed: that is what the user wants
+        if error.code == "not_found" and write.operation != "update":  # a remove: gone is what the user wants
             self._acknowledge(Ack("not_found", id=error.id))
             return
         is_as_sent = self._collections.queue.is_as_sent(write)
@@ -208,7 +208,7 @@ class Exchange:
             after_ms = RETRY_MS if error.retry_after_ms is None else error.retry_after_ms
             self._timers.start(Timer.RETRY, after_ms)
         elif error.field == "timestamp" and not write.is_unstamped:
-            if is_as_sent:  # else it is to be sent with another stamp anyhow
+            if is_as_sent:  # else it has another stamp by now, and is sent again with that
                 self._collections.stamp_again(write, self._now_ms())
         elif _has_no_room_for_tag(error) and write.tag is not None:
             self._collections.retag(write)

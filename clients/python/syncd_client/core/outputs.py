@@ -19,12 +19,12 @@ class Timer(StrEnum):
     SILENCE = "silence"
     TOKEN = "token"  # noqa: S105  # how long the app's callback may take
     PROBE = "probe"
-    FOLLOW = "follow"  # until a new list is asked for
-    REPORT = "report"  # until what an app reports while it plays is written again; whether or not there is a connection
+    FOLLOW = "follow"  # until newly opened lists are asked for
+    REPORT = "report"  # until reports of playing are written again, connected or not
 
 
 class Transport(StrEnum):
-    """A way to the service."""
+    """How the client is connected to the service."""
 
     WEBSOCKET = "websocket"
     STREAM = "stream"  # server-sent events
@@ -38,7 +38,7 @@ class AskToken(Struct, frozen=True):
 class Open(Struct, frozen=True):
     """Open ``target`` (path and query); answered by ``opened`` or ``open_failed``.
 
-    By polling it comes again after each ``polled``, while the connection goes on.
+    When polling, it comes again after each ``polled``, while the connection goes on.
     """
 
     transport: Transport
@@ -67,7 +67,7 @@ class Close(Struct, frozen=True):
 
 
 class StartTimer(Struct, frozen=True):
-    """Report ``due`` in ``after_ms``, instead of whenever it was started for before."""
+    """Report ``due`` in ``after_ms``, whatever the timer was set to before."""
 
     timer: Timer
     after_ms: int

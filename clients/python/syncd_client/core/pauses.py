@@ -18,24 +18,24 @@ class Pauses:
         self._backoff = Backoff()
 
     def shorten(self) -> None:
-        """Begin again with short ones: the attempts get somewhere, or the app wants another one."""
+        """Begin again with short pauses: an attempt got somewhere, or the app wants another one now."""
         self._backoff.reset()
 
     def back_off(self, code: int | None, reason: str, at_least_ms: int) -> None:
-        """Wait longer than the last time."""
+        """Wait, as a rule longer than the last time, and at least ``at_least_ms``."""
         self.wait(max(self._backoff.next_ms(self._random()), at_least_ms), code, reason)
 
     def wait(self, after_ms: int, code: int | None, reason: str) -> None:
-        """Wait so long."""
+        """Wait for ``after_ms``."""
         self._timers.start(Timer.RECONNECT, after_ms)
         self._tell(code, after_ms, reason)
 
     def skip(self, reason: str) -> None:
-        """Wait not at all."""
+        """Do not wait at all."""
         self._tell(None, 0, reason)
 
     def stop(self, code: int | None, reason: str) -> None:
-        """Wait for the app."""
+        """Wait until the app connects."""
         self._tell(code, None, reason)
 
     def _tell(self, code: int | None, retry_in_ms: int | None, reason: str) -> None:

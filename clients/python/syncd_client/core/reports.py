@@ -21,14 +21,14 @@ class _Report(Struct, frozen=True):
     at_ms: int
 
     def leads_to(self, position_seconds: Seconds, now_ms: int) -> bool:
-        """Return whether playing on brings one there: at up to twice the speed, and some seconds more or less."""
+        """Return whether playing on leads there: at up to double speed, give or take a few seconds."""
         elapsed_s = (now_ms - self.at_ms) / 1000
         start = self.position_seconds
         return start - 1 <= position_seconds <= start + 2 * elapsed_s + 3
 
 
 class Reports:
-    """Of one user who is signed in.
+    """Queues the reports of one user who is signed in.
 
     Args:
         collections: the user's.
@@ -60,12 +60,12 @@ class Reports:
             self._put(content_id, says, now_ms)
 
     def remove(self, content_id: str) -> PendingWrite:
-        """Queue that nothing is known of a content any more, what is held included."""
+        """Queue the removal of what is known of a content, and drop what is held of it."""
         self._progress.let_go(content_id)
         return self._collections.write(self._progress, "remove", content_id, None, self._now_ms())
 
     def put_held(self) -> None:
-        """Queue what is held, as of when it was reported."""
+        """Queue what is held, stamped with the time of the report."""
         for content_id, report in self._progress.held:
             self._progress.let_go(content_id)
             self._put(content_id, report.says, report.at_ms)

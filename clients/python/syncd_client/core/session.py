@@ -1,4 +1,4 @@
-"""One user who is signed in: what is kept, what is reported, and what keeps it connected."""
+"""One user who is signed in: what is kept, what is reported, and the connection."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +25,7 @@ class CoreDeps(Struct, frozen=True, kw_only=True):
 
 
 class Session:
-    """Its outputs go to ``put``.
+    """Holds together the parts that serve one user; their outputs go to ``put``.
 
     Args:
         user_id: who.
@@ -55,12 +55,12 @@ class Session:
             self.connector.follow()
 
     def disconnect(self) -> None:
-        """Stay offline until ``connect``; what is held is queued, as nobody knows how long the process lives."""
+        """Stay offline until ``connect``; held reports are queued, as the process may not live much longer."""
         self.reports.put_held()
         self.connector.disconnect()
 
     def sign_out(self, *, erase: bool) -> None:
-        """End for good; what is held is stored before, unless all is to be erased."""
+        """End for good; held reports are stored first, unless all is to be erased."""
         if not erase:
             self.reports.put_held()
             save, _ = self.take_changes()
@@ -76,7 +76,7 @@ class Session:
         self.connector.due(timer, has_slept=has_slept)
 
     def update_device(self, device_id: str, says: dict[str, Any]) -> PendingWrite | None:
-        """Queue what is said of a device; ``None``: all of that is shown, and confirmed."""
+        """Queue what is said of a device; ``None``: the service has confirmed all of it already."""
         devices = self.collections.devices
         shown = next((item for item in devices.items if item.device_id == device_id), None)
         if shown and not shown.pending and all(getattr(shown, name) == value for name, value in says.items()):
@@ -84,7 +84,7 @@ class Session:
         return self.collections.write(devices, "update", device_id, says, self._now_ms())
 
     def forget_device(self, device_id: str) -> PendingWrite:
-        """Queue that nothing is known of a device any more."""
+        """Queue the removal of what is known of a device."""
         return self.collections.write(self.collections.devices, "remove", device_id, None, self._now_ms())
 
     def take_changes(self) -> tuple[Save | None, bool]:

@@ -9,7 +9,7 @@ from syncd_client.data.messages import Ping
 
 SILENCE_MS: Final = 20_000
 URGENT_MS: Final = 4_000
-"""After a device woke, or its network came back."""
+"""The interval after the device woke, or its network came back."""
 
 
 class Silence:
@@ -25,7 +25,7 @@ class Silence:
         """Whether the interval under way is a short one."""
 
     def begin(self, *, can_ask: bool, has_asked: bool) -> None:
-        """Watch from here on. ``can_ask``: for a sign of life; ``has_asked``: what was sent asks for one."""
+        """Watch from here on. ``can_ask``: a ping can be sent; ``has_asked``: what was sent already wants an answer."""
         self._can_ask = can_ask
         self._has_asked = has_asked
         self._begin_interval(SILENCE_MS)
@@ -35,14 +35,14 @@ class Silence:
         self._has_heard = True
 
     def hurry(self) -> None:
-        """Want a sign of life soon."""
+        """Ask for a sign of life, and give it little time."""
         self._has_asked = True
         self._ask()
         self._begin_interval(URGENT_MS)
         self.is_urgent = True
 
     def check(self) -> bool:
-        """Return whether the interval that ends now has shown that nobody is there; if not, begin the next one."""
+        """Return whether the connection is dead, by the interval that ends now; if not, begin the next one."""
         if self._has_asked and not self._has_heard:
             return True
         self._has_asked = not self._has_heard

@@ -8,12 +8,12 @@ from syncd_client.core.outputs import Transport
 from syncd_client.data.followed_collection import AnyCollection
 
 POLL_S: Final = 25
-"""How long the service may hold back the answer to a poll; below what intermediaries wait for one."""
+"""How long the service may hold back the answer to a poll: less than intermediaries wait for one."""
 
 
 def target_of(transport: Transport, followed: Sequence[AnyCollection], *, is_live: bool) -> str:
-    """Return what asks for all that the collections lack, those in pieces; ``is_live``: nothing that is known."""
-    # The service goes on with what there are pieces of if that is the first one named.
+    """Return what asks for all that the collections lack, in pieces; ``is_live``: they lack nothing that we know of."""
+    # The service continues a list of which we have pieces only if that is the first one named.
     first, *others = sorted(followed, key=lambda collection: collection.pieces.cursor is None)
     path = "/ws" if transport is Transport.WEBSOCKET else "/api/v1/sync/stream"
     target = f"{path}?snapshot=pieces"

@@ -1,4 +1,4 @@
-"""The timers that run, and whether the device has slept through the end of one."""
+"""The timers that are running, and whether the device has slept through the end of one."""
 
 from collections.abc import Callable
 from typing import Final
@@ -15,14 +15,14 @@ class Timers:
         self._put = put
         self._now_ms = now_ms
         self._due_ms: dict[Timer, int] = {}
-        """By the wall clock, of those that run."""
+        """When each running timer is due, by the wall clock."""
 
     def is_running(self, timer: Timer) -> bool:
         """Return whether it was started, and neither stopped nor due."""
         return timer in self._due_ms
 
     def start(self, timer: Timer, after_ms: int) -> None:
-        """Have it run out in ``after_ms``, instead of whenever it was started for before."""
+        """Have it run out in ``after_ms``, whatever it was set to before."""
         self._due_ms[timer] = self._now_ms() + after_ms
         self._put(StartTimer(timer, after_ms))
 
@@ -32,12 +32,12 @@ class Timers:
             self._put(StopTimer(timer))
 
     def stop_all(self) -> None:
-        """Stop those that run for a connection or an attempt."""
+        """Stop those that belong to a connection or an attempt."""
         for timer in Timer:
             if timer is not Timer.REPORT:
                 self.stop(timer)
 
     def ran_out(self, timer: Timer) -> bool:
-        """Note that it ran out; return whether so late that the device must have slept."""
+        """Note that it ran out; return whether that came so late that the device must have slept."""
         now_ms = self._now_ms()
         return now_ms - self._due_ms.pop(timer, now_ms) > SLEPT_MS

@@ -25,7 +25,7 @@ _decoder: Final = msgspec.json.Decoder(_Claims)
 
 
 def read_token(value: str) -> Token:
-    """Return the token with its claims; without them if it is no JSON Web Token, without one of another type."""
+    """Return the token with its claims: none if it is no JSON Web Token, and not those of a wrong type."""
     payload = value.split(".")[1] if value.count(".") == 2 else ""
     try:
         claims = _decoder.decode(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))

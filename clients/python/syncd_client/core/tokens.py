@@ -14,17 +14,17 @@ ANSWER_MS: Final = 20_000
 RENEW_AHEAD_MS: Final = 60_000
 RENEW_PAUSE_MS: Final = 30_000
 FAR_S: Final = 1e12
-"""Beyond it one end is as another; and what a float of JSON has in milliseconds may be infinite."""
+"""An ``exp`` is cut off here: a later one makes no difference, and a huge float would be infinite in milliseconds."""
 
 REFUSED_BEFORE: Final = "the token was refused before"
-"""Says an event of a client whose app has no other token, and may not get one."""
+"""The reason in an event when the app's callback returns a token again that the service has refused."""
 
 _WHITE_SPACE: Final = " \t\n\v\f\r"
 _FOREIGN_CHARACTER: Final = re.compile(r"[^A-Za-z0-9._~+/=-]")
 
 
 class Fault(Struct, frozen=True):
-    """Why there is no token to go on with; ``is_lasting``: the app has to act."""
+    """Why there is no usable token; ``is_lasting``: the app has to act."""
 
     reason: str
     is_lasting: bool
@@ -44,35 +44,35 @@ class Tokens:
         self._spent: set[str] = set()
         self._is_asked = False
         self.used = Token("")
-        """Of the attempt or connection under way."""
+        """The token of the attempt or connection under way."""
 
     def ask(self) -> None:
-        """Ask the app's callback, which has its time to answer."""
+        """Ask the app's callback, which has ``ANSWER_MS`` to answer."""
         self._is_asked = True
         self._put(AskToken())
         self._timers.start(Timer.TOKEN, ANSWER_MS)
 
     def end_question(self) -> bool:
-        """Take no answer any more; return whether one was waited for."""
+        """Accept no answer any more; return whether one was awaited."""
         was_asked, self._is_asked = self._is_asked, False
         self._timers.stop(Timer.TOKEN)
         return was_asked
 
     def fault_of(self, token: Token) -> Fault | None:
-        """Return why ``token`` is not to be used; its value is never told."""
+        """Return why ``token`` is not to be used; the reason never shows it."""
         if fault := fault_in(token, self._user_id):
             return fault
         return Fault(REFUSED_BEFORE, is_lasting=False) if token.value in self._spent else None
 
     def use(self, token: Token) -> None:
-        """Take it for the attempt or connection under way, and renew it in time."""
+        """Note it as the one in use, and have it renewed in time."""
         self.used = token
         if token.exp is not None:
             ahead_ms = int(max(-FAR_S, min(token.exp, FAR_S)) * 1000) - RENEW_AHEAD_MS - self._now_ms()
             self._timers.start(Timer.RENEW, max(ahead_ms, RENEW_PAUSE_MS))
 
     def renew_later(self) -> None:
-        """Ask again after a pause: there was no new one to be had."""
+        """Ask again after a pause: the callback gave no new one."""
         self._timers.start(Timer.RENEW, RENEW_PAUSE_MS)
 
     def spend(self) -> None:
@@ -81,7 +81,7 @@ class Tokens:
 
 
 def fault_in(token: Token, user_id: str) -> Fault | None:
-    """Return why ``token`` can be none of this user; its value is never told."""
+    """Return why ``token`` cannot be one of this user's; the reason never shows it."""
     if not token.value:
         return Fault("the token is empty", is_lasting=False)
     if flaw := _flaw_of(token.value):
@@ -97,7 +97,7 @@ def stripped(token: Token) -> Token:
 
 
 def _flaw_of(value: str) -> str | None:
-    """Return what no token has and this one does, without showing it."""
+    """Return what is in ``value`` that no token can have, without showing the rest."""
     if value.lower().startswith("bearer "):
         return "the token begins with 'Bearer '"
     found = _FOREIGN_CHARACTER.search(value)

@@ -1,4 +1,4 @@
-"""Which way the next attempt takes, and when the WebSocket is tried again: some networks let no upgrade through."""
+"""Which transport the next attempt uses, and when the WebSocket is tried again: some networks let none through."""
 
 from collections.abc import Callable
 from typing import Final
@@ -8,7 +8,7 @@ from syncd_client.core.outputs import Output, Probe, Timer, Transport
 from syncd_client.core.timers import Timers
 
 FAILURES: Final = 2
-"""Of the WebSocket in a row, until another way is tried."""
+"""How often in a row the WebSocket has to fail before another transport is tried."""
 FIRST_PROBE_MS: Final = 60_000
 LAST_PROBE_MS: Final = 900_000
 
@@ -29,11 +29,11 @@ class Transports:
     def begin_again(self) -> None:
         """Forget all failures: the network may be another one."""
         self.current = Transport.WEBSOCKET
-        """Of the attempt or connection under way, or else of the next one."""
+        """That of the attempt or connection under way, or else of the next one."""
         self._failures = 0
         self._has_message = False
         self._instead_of: Transport | None = None
-        """What works, while a WebSocket is tried in its place."""
+        """The transport that works, while a WebSocket is tried in its place."""
         self._forget_probes()
 
     def _forget_probes(self) -> None:
@@ -46,7 +46,7 @@ class Transports:
         self._has_message = False
 
     def message_came(self) -> None:
-        """Note that this way works."""
+        """Note that the current transport works."""
         self._has_message = True
         self._instead_of = None
         if self.current is Transport.WEBSOCKET:
@@ -54,7 +54,7 @@ class Transports:
             self._forget_probes()
 
     def attempt_ended(self, then: Then, *, is_silence: bool = False) -> bool:
-        """Choose the way of the next attempt; return whether to take it at once: a WebSocket was tried in its place."""
+        """Choose the next attempt's transport; return whether to use it at once: a WebSocket was tried in its place."""
         if self._has_message or then not in (Then.RECONNECT, Then.RECONNECT_WITHOUT_UPGRADE):
             return False
         if self._instead_of is not None:
@@ -66,7 +66,7 @@ class Transports:
                 self._failures += 1 if then is Then.RECONNECT else FAILURES
                 if self._failures >= FAILURES:
                     self.current = Transport.STREAM
-            case Transport.STREAM if is_silence:  # somebody on the way keeps the answer until it is whole
+            case Transport.STREAM if is_silence:  # something on the way holds the answer back until it is complete
                 self.current = Transport.POLLING
             case Transport.STREAM | Transport.POLLING:
                 self.current = Transport.WEBSOCKET
@@ -76,7 +76,7 @@ class Transports:
     # The WebSocket beside another way
 
     def time_probe(self) -> None:
-        """Have the WebSocket probed after a pause; what ends meanwhile puts it off no further."""
+        """Have the WebSocket probed after a pause; a connection that ends meanwhile does not put it off."""
         if self.current is Transport.WEBSOCKET:
             return
         now_ms = self._now_ms()
@@ -90,7 +90,7 @@ class Transports:
         self._put(Probe(target, token))
 
     def end_probe(self) -> None:
-        """Take no answer any more."""
+        """Accept no answer any more."""
         self._is_probing = False
 
     def probed(self, *, is_there: bool) -> bool:

@@ -1,4 +1,4 @@
-"""Which lists a user has beside the watchlist, as the service has told it last; it is not stored."""
+"""Which lists a user has beside the watchlist, as the service said last; not stored."""
 
 from typing import Never
 
@@ -10,7 +10,7 @@ from syncd_client.data.write_queue import WriteQueue
 
 
 class Catalogue(FollowedCollection[Never, Never, ListName]):
-    """By what lists are called in paths. It has no revisions, and stays at 0: each time all of it comes."""
+    """The lists by their ids. It has no revisions and stays at 0: the service sends all of it each time."""
 
     def __init__(self, queue: WriteQueue) -> None:
         super().__init__(LISTS, ListHead(), (), queue)
@@ -18,7 +18,7 @@ class Catalogue(FollowedCollection[Never, Never, ListName]):
         self._has_news = False
 
     def tell(self, lists: tuple[ListName, ...]) -> None:
-        """Take which lists there are now."""
+        """Note which lists there are now."""
         if lists != self._told:
             self._told, self._has_news = lists, True
             self.look_again()
@@ -29,7 +29,7 @@ class Catalogue(FollowedCollection[Never, Never, ListName]):
         return has_news
 
     def adopt_epoch(self, epoch: str) -> None:
-        """Leave it: there is nothing to be counted in it."""
+        """Ignore it: without revisions there is nothing to count."""
 
     def _view(self) -> tuple[ListName, ...]:
         return self._told

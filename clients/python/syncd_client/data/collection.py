@@ -17,7 +17,7 @@ class Collection(FollowedCollection[WatchlistUpdate, SnapshotItem, Item]):
 
     Args:
         list_id: which one; ``None``: the watchlist.
-        head, items, queue: as of any collection.
+        head, items, queue: as for any collection.
     """
 
     def __init__(self, list_id: str | None, head: ListHead, items: Iterable[ConfirmedItem], queue: WriteQueue) -> None:
@@ -28,7 +28,7 @@ class Collection(FollowedCollection[WatchlistUpdate, SnapshotItem, Item]):
         return list_view(self._confirmed.values(), self._queue.of(self.name))
 
     def _apply(self, update: WatchlistUpdate, revision: int) -> None:
-        """Of data and position an update says what holds after it."""
+        """Apply it; its data and position are what holds after it, even where the item there is newer."""
         if update.action == "remove":
             self._remove(update.content_id)
             return

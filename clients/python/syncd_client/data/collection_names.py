@@ -6,10 +6,10 @@ WATCHLIST: Final = "watchlist"
 PROGRESS: Final = "progress"
 DEVICES: Final = "devices"
 LISTS: Final = "lists"
-"""Which lists there are."""
+"""The catalogue: which lists there are."""
 REGISTERS: Final = frozenset({PROGRESS, DEVICES})
 NAMED: Final = REGISTERS | {LISTS}
-"""What messages name as a ``collection``."""
+"""The names that messages give as a ``collection``."""
 _LIST: Final = "list:"
 
 
@@ -19,15 +19,15 @@ def collection_of_list(list_id: str | None) -> str:
 
 
 def list_in(collection: str) -> str | None:
-    """Return the id of the list that ``collection`` is; ``None``: it is the watchlist, or registers."""
+    """Return the id of the list that ``collection`` names; ``None``: it is the watchlist or no list."""
     return collection.removeprefix(_LIST) if collection.startswith(_LIST) else None
 
 
 def check_collection(collection: object) -> str:
-    """Return the name of a collection that is no list of contents.
+    """Return ``collection`` if it names registers or the catalogue.
 
     Raises:
-        ValueError: there is none of that name.
+        ValueError: it does not.
     """
     if isinstance(collection, str) and collection in NAMED:
         return collection

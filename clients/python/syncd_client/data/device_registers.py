@@ -1,4 +1,4 @@
-"""The user's devices, as far as this one knows: what they are, and which of them are online."""
+"""The user's devices, as far as this device knows: what they are, and which of them are online."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -22,9 +22,9 @@ class DeviceItem(Struct, frozen=True):
     capabilities: dict[str, Any] | None
     """Not to be changed in place."""
     is_online: bool | None
-    """``None``: nobody can say, this device is not live itself."""
+    """``None``: not known, as this device is not live itself."""
     last_seen: str | None
-    """When it came or went last, now while it is online: RFC 3339; ``None``: not known."""
+    """When it last came or went, or now if it is online: RFC 3339; ``None``: not known."""
     pending: bool
 
 
@@ -36,19 +36,19 @@ class DeviceRegisters(Registers[DeviceItem]):
     def __init__(self, head: ListHead, items: Iterable[ConfirmedItem], queue: WriteQueue) -> None:
         super().__init__(DEVICES, head, items, queue)
         self._hints: dict[str, tuple[bool, str]] | None = None
-        """By device id, whether it is online and when it was last seen; ``None``: no connection tells of it."""
+        """By device id, whether it is online and when it was last seen; ``None``: there is no connection to say so."""
 
     def begin_hints(self) -> None:
-        """Take every device for offline, unless the connection tells already who is not."""
+        """Count every device as offline until the connection says otherwise, unless it is telling already."""
         if self._hints is None:
             self._set_hints({})
 
     def end_hints(self) -> None:
-        """Take nothing for known: the connection has ended."""
+        """Forget which devices are online: the connection has ended."""
         self._set_hints(None)
 
     def hint(self, device_id: str, *, is_online: bool, last_seen: str) -> None:
-        """Note whether a device is online, whether or not it is known."""
+        """Note whether a device is online, even one that is not known otherwise."""
         if self._hints is not None:
             self._set_hints(self._hints | {device_id: (is_online, last_seen)})
 

@@ -1,4 +1,4 @@
-"""What every collection of a user has on this device, list or registers: up to where it is known, and what is known."""
+"""What every collection has on this device, be it a list or registers: up to where it is known, and what is known."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
@@ -13,15 +13,15 @@ from syncd_client.data.user_state import ConfirmedItem, ListHead
 from syncd_client.data.write_queue import WriteQueue
 
 U = TypeVar("U")
-"""An update of it, as the service sends it."""
+"""An update, as the service sends it."""
 V = TypeVar("V")
-"""An item of a snapshot, likewise."""
+"""An item of a snapshot, as the service sends it."""
 T = TypeVar("T")
 """An item, as an app sees it."""
 
 
 class FollowedCollection(ABC, Generic[U, V, T]):
-    """What the service says is in a collection, and the pieces that have come of its next state.
+    """What the service says is in a collection, and the pieces of its next snapshot that have come so far.
 
     Args:
         name: what the service calls it, as in ``since``.
@@ -35,14 +35,14 @@ class FollowedCollection(ABC, Generic[U, V, T]):
         self.head = head
         self.pieces = SnapshotPieces()
         self.unsaved: dict[str, ConfirmedItem | None] = {}
-        """By key, the items that have changed since they were stored."""
+        """By key, the items that changed since they were stored; ``None``: the item is gone."""
         self._queue = queue
         self._confirmed = {item.content_id: item for item in items}
         self._items: tuple[T, ...] | None = None
 
     @property
     def revision(self) -> int:
-        """The last one applied."""
+        """The revision up to which the collection is known."""
         return self.head.revision
 
     @property
@@ -59,7 +59,7 @@ class FollowedCollection(ABC, Generic[U, V, T]):
 
     @property
     def stamps(self) -> Iterator[Timestamp]:
-        """Of all that is confirmed."""
+        """The stamps of all that is confirmed."""
         return (item.timestamp for item in self._confirmed.values())
 
     def look_again(self) -> None:
@@ -78,7 +78,7 @@ class FollowedCollection(ABC, Generic[U, V, T]):
         self.look_again()
 
     def apply_snapshot(self, snapshot: Snapshot) -> bool:
-        """Put a snapshot in the place of what was confirmed; return whether it is of another journal than that."""
+        """Replace what was confirmed by a snapshot; return whether that comes from another journal."""
         is_other_journal = snapshot.revision < self.head.revision or self.head.epoch not in (None, snapshot.epoch)
         self.head = structs.replace(self.head, revision=snapshot.revision, epoch=snapshot.epoch)
         self.unsaved |= dict.fromkeys(item.key for item in self._confirmed.values())
@@ -105,7 +105,7 @@ class FollowedCollection(ABC, Generic[U, V, T]):
 
     @abstractmethod
     def _item(self, value: U | V, rank: int) -> ConfirmedItem:
-        """Return what is confirmed by an update or an item of a snapshot."""
+        """Return what an update, or an item of a snapshot, confirms."""
 
 
 AnyCollection = FollowedCollection[Any, Any, Any]

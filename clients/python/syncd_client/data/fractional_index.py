@@ -13,21 +13,21 @@ _DIGITS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz
 _BASE: Final = len(_DIGITS)
 _LAST: Final = _DIGITS[-1]
 _STEP: Final = 8
-"""Of a digit: leaves room for three halvings between two that were put side by side."""
+"""How far apart items put side by side are, in units of the last digit: there is room to halve three times."""
 _MAX_COUNTED: Final = 8
-"""Digits: 53 bits hold them, which is what a number of JavaScript has."""
+"""The most digits that are counted as one number: they fit the 53 bits of a JavaScript number."""
 _POSITION: Final = re.compile(rf"[0-9A-Za-z]{{1,{MAX_LENGTH}}}")
 
 
 def between(a: str | None, b: str | None) -> str:
     """Return a position behind ``a`` and before ``b``, compared as text; ``None``: that end of the list.
 
-    The same two always give the same one, on two devices, too: items of one position are in order of their content
-    ids. Cost: O(length).
+    The same arguments always give the same position, so two devices may both use it: items that share one are in order
+    of their content ids. Cost: O(length).
 
     Raises:
-        ValueError: ``a`` is not before ``b``, one of them is no position of digits and ASCII letters, or what is
-            between them would be longer than 64.
+        ValueError: ``a`` is not before ``b``, one of them does not consist of digits and ASCII letters, or the
+            position would be longer than 64.
     """
     low, high = _fraction("a", a), _fraction("b", b)
     if b is not None and low >= high:
@@ -41,7 +41,7 @@ def between(a: str | None, b: str | None) -> str:
 
 
 def _fraction(name: str, position: str | None) -> str:
-    """Return the digits behind the point of a number from 0 to 1, without zeros at the end."""
+    """Return a position as the digits behind the point of a number from 0 to 1, without zeros at the end."""
     if position is not None and not _POSITION.fullmatch(position):
         raise ValueError(f"{name}: must be 1 to {MAX_LENGTH} of 0-9, A-Z and a-z, not {position!r}")
     return (position or "").rstrip("0")
@@ -63,7 +63,7 @@ def _between(low: str, high: str | None) -> str:
 
 
 def _after(low: str) -> str:
-    """Return what is a step above: n last digits lead n + 1 others, which are counted up."""
+    """Return what is a step above: behind n leading ``z``, the n + 1 digits that follow are counted up."""
     lead = low[: len(low) - len(low.lstrip(_LAST))]
     digits = _counted(lead)
     number, end = _number(low[len(lead) :], digits), (_BASE - 1) * _BASE ** (digits - 1)
@@ -73,7 +73,7 @@ def _after(low: str) -> str:
 
 
 def _before(high: str) -> str:
-    """Return what is a step below: n zeros lead n + 1 other digits, which are counted down."""
+    """Return what is a step below: behind n leading zeros, the n + 1 digits that follow are counted down."""
     lead = high[: len(high) - len(high.lstrip("0"))]
     digits = _counted(lead)
     number, end = _number(high[len(lead) :], digits), _BASE ** (digits - 1)

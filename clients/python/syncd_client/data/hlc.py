@@ -1,6 +1,6 @@
 """The client's hybrid logical clock: stamps that rise even when the wall clock steps back.
 
-The client depends on nothing of the daemon; the rules are the same as the daemon's.
+The rules are the daemon's; the code is not shared, as the client depends on nothing of the daemon.
 
 Source: Kulkarni, Demirbas, Madeppa, Avva, Leone 2014, "Logical Physical Clocks".
 """
@@ -13,7 +13,7 @@ MAX_LOGICAL: Final = (1 << 16) - 1
 
 
 class Timestamp(Struct, frozen=True, order=True):
-    """A point in hybrid time: ms since 1970, a counter within the millisecond, and who stamped it."""
+    """A point in hybrid time: ms since 1970, a counter within the millisecond, and the node or replica that set it."""
 
     physical: int
     logical: int

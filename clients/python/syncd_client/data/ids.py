@@ -13,11 +13,11 @@ _NAME: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f\ud800-\udfff]{1,128}")
 _NAME_RULE: Final = "1 to 128 characters, none of them a control character or a lone surrogate"
 
 ContentIds = Literal["uuid", "text"]
-"""What the service takes for a content's id: its ``--content-ids``."""
+"""Which content ids the service accepts: its ``--content-ids``."""
 
 
 def canonical(content_id: str | UUID) -> str:
-    """Return the one spelling of a content's id, which may come in any that a UUID has.
+    """Return the canonical spelling of a content's id, which may come in any that a UUID has.
 
     Raises:
         ValueError: it is no UUID.
@@ -32,10 +32,10 @@ def canonical(content_id: str | UUID) -> str:
 
 
 def canonical_text(content_id: object) -> str:
-    """Return a content's id, where the service takes any text for one: as it is.
+    """Return a content's id as it is, for a service that accepts any text as one.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not valid.
     """
     text = str(content_id) if isinstance(content_id, UUID) else content_id
     if not isinstance(text, str) or not _NAME.fullmatch(text):
@@ -44,7 +44,7 @@ def canonical_text(content_id: object) -> str:
 
 
 def canonical_of(kind: ContentIds) -> Callable[[str | UUID], str]:
-    """Return what makes ids of ``kind`` canonical.
+    """Return the function that makes ids of ``kind`` canonical.
 
     Raises:
         ValueError: there is no such kind.
@@ -55,10 +55,10 @@ def canonical_of(kind: ContentIds) -> Callable[[str | UUID], str]:
 
 
 def check_content_ids(content_ids: Iterable[str | UUID]) -> list[str | UUID]:
-    """Return the ids that an app gives as many.
+    """Return several content ids as a list.
 
     Raises:
-        TypeError: it is one.
+        TypeError: it is a single id, or not iterable.
     """
     if isinstance(content_ids, str | bytes | UUID) or not isinstance(content_ids, Iterable):
         raise TypeError("content_ids: must be a list of UUIDs; for one content there are add and remove")
@@ -66,10 +66,10 @@ def check_content_ids(content_ids: Iterable[str | UUID]) -> list[str | UUID]:
 
 
 def check_list_id(list_id: object) -> str:
-    """Return what a list beside the watchlist is called in URLs and messages.
+    """Return the id of a list beside the watchlist, as URLs and messages have it.
 
     Raises:
-        ValueError: none can be called so.
+        ValueError: it is not valid.
     """
     if not isinstance(list_id, str) or not _LIST.fullmatch(list_id):
         raise ValueError(
@@ -80,19 +80,19 @@ def check_list_id(list_id: object) -> str:
 
 
 def check_user_id(user_id: object) -> None:
-    """Check that the service can know a user by this id.
+    """Check a user's id.
 
     Raises:
-        ValueError: it cannot.
+        ValueError: it is none that the service can know.
     """
     check_name("user_id", user_id)
 
 
 def check_name(field: str, name: object) -> str:
-    """Return what a user, a device or a device's type is called.
+    """Return the id of a user or a device, or a text that describes a device.
 
     Raises:
-        ValueError: the service keeps no such ``field``.
+        ValueError: the service would refuse it; names the ``field``.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise ValueError(f"{field}: must be {_NAME_RULE}")
@@ -100,5 +100,5 @@ def check_name(field: str, name: object) -> str:
 
 
 def plain(text: str) -> str:
-    """Return a text of a subclass, as parsers of HTML give, as one of ``str``: no other can be stored or sent."""
+    """Return a plain ``str`` for one of a subclass, as HTML parsers return: only a plain one can be stored or sent."""
     return str.__str__(text)

@@ -8,20 +8,20 @@ import msgspec
 from syncd_client.data.ids import plain
 
 MAX_OBJECT_BYTES: Final = 1024
-"""Of an item's data, and of a device's capabilities."""
+"""The largest an item's data, or a device's capabilities, may be as compact JSON."""
 _POSITION: Final = re.compile(r"[!-~]{1,64}")
 
 
 def check_data(data: object) -> dict[str, Any] | None:
-    """Return a copy of an item's ``data``; as ``check_object``."""
+    """Return a copy of an item's ``data``: see ``check_object``."""
     return check_object("data", data)
 
 
 def check_object(field: str, value: object) -> dict[str, Any] | None:
-    """Return a copy of a JSON object as it comes back from the service; ``None``: nothing is said of it.
+    """Return a copy of a JSON object, as it will come back from the service; ``None`` stays ``None``.
 
     Raises:
-        TypeError: it is no dict, or holds what JSON does not.
+        TypeError: it is no dict, or holds what JSON cannot.
         ValueError: it is too large, or has a lone surrogate in it.
     """
     if value is None:
@@ -40,10 +40,10 @@ def check_object(field: str, value: object) -> dict[str, Any] | None:
 
 
 def check_position(position: object) -> str | None:
-    """Return an item's ``position``; ``None``: nothing is said of it.
+    """Return an item's ``position``; ``None`` stays ``None``.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not valid.
     """
     if position is None:
         return None

@@ -19,11 +19,11 @@ class Item(Struct, frozen=True):
     data: dict[str, Any] | None = None
     """What the app has said of it: not to be changed in place."""
     position: str | None = None
-    """Where it stands: items are in order of it as text, and behind them those that have none."""
+    """Where it stands: items are in order of their positions as text, and those without one come last."""
 
 
 def list_view(confirmed: Iterable[ConfirmedItem], writes: Iterable[PendingWrite]) -> tuple[Item, ...]:
-    """Return one list to show: by position, and behind that the newest first. Cost: O(n log n)."""
+    """Return one list to show: in order of position, then the rest, newest first. Cost: O(n log n)."""
     shown = {item.content_id: item for item in confirmed}
     pending: set[str] = set()
     for write in writes:
@@ -45,7 +45,7 @@ def list_view(confirmed: Iterable[ConfirmedItem], writes: Iterable[PendingWrite]
 
 
 def _added(before: ConfirmedItem | None, write: PendingWrite) -> ConfirmedItem:
-    """Return what an add makes of the item that is there."""
+    """Return what an add makes of the item that is there, if any."""
     item = before
     if item is None or write.timestamp > item.timestamp:
         item = ConfirmedItem(write.content_id, write.timestamp, 0, None)

@@ -1,6 +1,6 @@
-"""What the service sends, and JSON both ways. Shapes: docs/protocol.md; what a client does not need is left out.
+"""The messages of both sides, as JSON. Shapes: docs/protocol.md; what a client does not need is left out.
 
-What is said of registers is in ``register_messages``.
+Those about registers are in ``register_messages``.
 """
 
 from typing import Any, Final, Literal
@@ -44,16 +44,16 @@ class ListUpdate(WatchlistUpdate, frozen=True, tag="list_update", tag_field="typ
 
 
 class Resumed(Struct, frozen=True, tag="resumed", tag_field="type"):
-    """What follows is the missed updates up to ``revision``, or a snapshot when not ``recovered``."""
+    """What follows: the missed updates up to ``revision``, or a snapshot when not ``recovered``."""
 
     recovered: bool
     revision: int
     epoch: str
     reason: str | None = None
     list: str | None = None
-    """Of which one; ``None``: of the watchlist, unless it is of a ``collection``."""
+    """Which list; ``None``: the watchlist, unless it is a ``collection``."""
     collection: str | None = None
-    """Of which registers."""
+    """``progress``, ``devices`` or ``lists``."""
 
 
 class SnapshotItem(Struct, frozen=True):
@@ -79,7 +79,7 @@ class ListSnapshot(WatchlistSnapshot, frozen=True, tag="list_snapshot", tag_fiel
 
 
 class WatchlistSnapshotPiece(SnapshotPiece, frozen=True, tag="watchlist_snapshot_piece", tag_field="type"):
-    """A part of such a list."""
+    """A part of the watchlist's snapshot."""
 
     items: tuple[SnapshotItem, ...]
 
@@ -142,7 +142,7 @@ class ListName(Struct, frozen=True):
 
 
 class Lists(Struct, frozen=True, tag="lists", tag_field="type"):
-    """Which of them there are now."""
+    """All of the user's lists beside the watchlist, as there are now."""
 
     lists: tuple[ListName, ...]
 
@@ -208,7 +208,7 @@ def collection_of(message: OfCollection) -> str:
 
 
 def decode(text: str | bytes) -> ServerMessage | None:
-    """Return what the service says; ``None`` if that is of no type we know, or no message at all."""
+    """Return a message of the service; ``None`` if it is of no type we know, or no message at all."""
     try:
         return _decoder.decode(text)
     except msgspec.DecodeError:

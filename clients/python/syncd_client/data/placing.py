@@ -1,4 +1,4 @@
-"""Where an item is to stand: the positions to give when one is put beside another."""
+"""Moves: which positions to give, and to which items, so that one stands beside another."""
 
 from collections.abc import Sequence
 
@@ -9,14 +9,14 @@ from syncd_client.data.list_view import Item
 def positions_for(
     items: Sequence[Item], content_id: str, before: str | None, after: str | None
 ) -> list[tuple[str, str]]:
-    """Return content ids and new positions, with which ``content_id`` stands before or behind another content.
+    """Return content ids and the new positions with which ``content_id`` stands before or behind another content.
 
-    With neither it stands at the end. Mostly it is the only one: others need a position if they have none and stand
-    before it, if they stand behind it and have the same as the one before it, or, where there is no room, if they are
-    near. Word by word: clients/conformance/README.md, "Moving".
+    With neither it stands at the end. As a rule only ``content_id`` gets a new position. Another item gets one if it
+    stands before ``content_id`` and has none, if it stands behind and shares its position with the one before, or if
+    it is near and there is no room. Word by word: clients/conformance/README.md, "Moving".
 
     Raises:
-        ValueError: the other content is not in the list.
+        ValueError: the other content is not in the list, or both ``before`` and ``after`` are given.
     """
     others = [item for item in items if item.content_id != content_id]
     place = _place(others, before, after)
@@ -38,7 +38,7 @@ def positions_for(
 
 
 def _given_between(low: str | None, high: str | None, content_ids: Sequence[str]) -> list[tuple[str, str]] | None:
-    """Return a position for each; ``None``: there is no room."""
+    """Return a position for each content, in order; ``None``: there is no room."""
     given: list[tuple[str, str]] = []
     try:
         for each in content_ids:

@@ -14,7 +14,7 @@ from syncd_client.data.user_state import ConfirmedItem, ListHead
 from syncd_client.data.write_queue import WriteQueue
 
 WATCHED_PERCENT: Final = 90
-"""From there on a content is watched, unless its author says otherwise."""
+"""From this percentage on a content counts as watched, unless the device that played it says otherwise."""
 
 
 class ProgressItem(Struct, frozen=True):
@@ -31,12 +31,12 @@ class ProgressItem(Struct, frozen=True):
     """With one decimal; 0 if the duration is not known."""
     timestamp: Timestamp
     device_id: str | None
-    """The device that played it; ``None``: this one, or it is not known."""
+    """The device that played it; ``None``: this one, or not known."""
     pending: bool
 
 
 class HeldReport(Struct, frozen=True):
-    """What an app has reported, and is not to be written yet."""
+    """What an app has reported and is not to be written yet."""
 
     says: dict[str, Any]
     at_ms: int
@@ -55,11 +55,11 @@ class ProgressRegisters(Registers[ProgressItem]):
 
     @property
     def held(self) -> tuple[tuple[str, HeldReport], ...]:
-        """What is shown on top and is not in the queue yet, with content ids, in the order in which they were held."""
+        """The reports that are shown but not queued yet, with their content ids, in the order in which they came."""
         return tuple(self._held.items())
 
     def hold(self, content_id: str, report: HeldReport) -> None:
-        """Show a report; it takes the place of an earlier one that is held."""
+        """Show a report without queueing it; it replaces an earlier one that is held."""
         self._held[content_id] = report
         self._look_for_news()
 
@@ -102,7 +102,7 @@ def _item(content_id: str, register: ShownRegister) -> ProgressItem:
 
 
 def percent_of(position: Seconds, duration: Seconds | None) -> float:
-    """Return how much of a content was played, of 100, with one decimal; 0 if its duration is not known."""
+    """Return how much of a content was played, in percent, with one decimal; 0 if its duration is not known."""
     if not duration:
         return 0.0
     return 100.0 if position >= duration else math.floor(1000 * position / duration + 0.5) / 10

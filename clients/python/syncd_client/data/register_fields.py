@@ -10,10 +10,10 @@ STATES: Final = ("playing", "paused", "stopped")
 
 
 def check_report(position_seconds: object, duration_seconds: object, state: object, watched: object) -> dict[str, Any]:
-    """Return what a report says; of what is ``None`` it says nothing.
+    """Return what a report says, without what is ``None``.
 
     Raises:
-        ValueError: it says what the service does not keep.
+        ValueError: the service would refuse it.
     """
     if not isinstance(state, str) or state not in STATES:
         raise ValueError(f"state: must be one of {', '.join(STATES)}")
@@ -28,10 +28,10 @@ def check_report(position_seconds: object, duration_seconds: object, state: obje
 
 
 def check_device(device_name: object, device_type: object, platform: object, capabilities: object) -> dict[str, Any]:
-    """Return what is said of a device; of what is ``None``, nothing.
+    """Return what is said of a device, without what is ``None``.
 
     Raises:
-        ValueError: it is what the service does not keep.
+        ValueError: the service would refuse it.
         TypeError: ``capabilities`` is not what JSON can hold.
     """
     texts = {"device_name": device_name, "device_type": device_type, "platform": platform}
@@ -44,4 +44,4 @@ def check_device(device_name: object, device_type: object, platform: object, cap
 def _seconds(name: str, value: object) -> int | float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= MAX_SECONDS:
         raise ValueError(f"{name}: must be a number of seconds from 0 to {MAX_SECONDS:,}")
-    return float(value) if isinstance(value, float) else int(value)  # of numpy, say: as in plain
+    return float(value) if isinstance(value, float) else int(value)  # not of a subclass, such as numpy's: see plain

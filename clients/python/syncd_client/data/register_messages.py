@@ -1,4 +1,4 @@
-"""What the service and this device say of registers: of progress and of devices. Shapes: docs/protocol.md."""
+"""The messages of both sides about registers: progress and devices. Shapes: docs/protocol.md."""
 
 from typing import Any, ClassVar, Final, Literal
 
@@ -12,7 +12,7 @@ RegisterAction = Literal["update", "remove"]
 Seconds = int | float
 
 DEVICE_MEMBERS: Final = ("device_name", "device_type", "platform", "capabilities")
-"""What may be known of a device."""
+"""The members of a device's register."""
 
 
 class ProgressValue(Struct, frozen=True):
@@ -21,7 +21,7 @@ class ProgressValue(Struct, frozen=True):
     content_id: str
     position: Seconds
     duration: Seconds
-    """0: it is not known."""
+    """0: not known."""
     state: str | None = None
     watched: bool | None = None
     timestamp: Timestamp = NEVER
@@ -34,12 +34,12 @@ class ProgressValue(Struct, frozen=True):
 
     @property
     def author(self) -> str | None:
-        """The device that has said it."""
+        """The device that said it."""
         return self.device_id
 
     @property
     def values(self) -> dict[str, Any]:
-        """What is known, by the names that authors use."""
+        """What is known, by the names that writes use."""
         known: dict[str, Any] = {"position_seconds": self.position, "state": self.state or "playing"}
         if self.duration:
             known["duration_seconds"] = self.duration
@@ -49,7 +49,7 @@ class ProgressValue(Struct, frozen=True):
 
 
 class ProgressUpdate(ProgressValue, frozen=True, tag="progress_update", tag_field="type"):
-    """After ``revision`` this holds; without one it is only told, by whoever plays."""
+    """After ``revision`` this holds; without one, it is only passed on from a device that is playing."""
 
     action: RegisterAction = "update"
     revision: int | None = None
@@ -78,7 +78,7 @@ class DeviceValue(Struct, frozen=True):
     timestamp: Timestamp = NEVER
 
     author: ClassVar[None] = None
-    """Who has said it is not told."""
+    """The service does not tell which device said it."""
 
     @property
     def key(self) -> str:
@@ -120,17 +120,17 @@ class RegisterWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     collection: ClassVar[str]
     key_field: ClassVar[str]
-    """What the key is called."""
+    """The name of the field that holds the key."""
 
     id: str
     operation: RegisterAction
     operation_id: str | None = None
-    """Of what has no stamp, by which it would be known again."""
+    """Only without a ``timestamp``, by which the service would know the write again."""
     timestamp: Timestamp | None = None
 
 
 class ProgressWrite(RegisterWrite, frozen=True, kw_only=True, tag="progress_update", tag_field="type"):
-    """Of progress; seconds."""
+    """A write of progress; seconds."""
 
     collection = PROGRESS
     key_field = "content_id"
@@ -143,7 +143,7 @@ class ProgressWrite(RegisterWrite, frozen=True, kw_only=True, tag="progress_upda
 
 
 class DeviceWrite(RegisterWrite, frozen=True, kw_only=True, tag="device_update", tag_field="type"):
-    """Of a device."""
+    """A write of a device."""
 
     collection = DEVICES
     key_field = "device_id"

@@ -1,4 +1,4 @@
-"""A collection of registers on this device, one value for each key: what the service says, and the user's own words."""
+"""A collection of registers on this device, one value for each key: what the service says, and the user's writes."""
 
 from collections.abc import Iterable
 from typing import Any, ClassVar, TypeVar
@@ -15,42 +15,42 @@ T = TypeVar("T")
 
 
 class ShownRegister(Struct):
-    """A register with the user's own words in it."""
+    """A register to show, the user's own writes included."""
 
     timestamp: Timestamp
     author: str | None
-    """The device that has said it, where that is known."""
+    """The device that said it, where that is known."""
     values: dict[str, Any]
     pending: bool = False
 
 
 class Registers(FollowedCollection[ProgressUpdate | DeviceUpdate, ProgressValue | DeviceValue, T]):
-    """Values by key; of two that were written the one with the later stamp holds, member by member.
+    """Values by key; of two writes the one with the later stamp holds, member by member.
 
     Args:
-        name, head, items, queue: as of any collection.
+        name, head, items, queue: as for any collection.
     """
 
     merges_updates: ClassVar[bool]
-    """Whether an update takes the place of those before it that are still to be sent."""
+    """Whether an update absorbs those before it that were not sent yet."""
     unsaid: ClassVar[dict[str, Any]] = {}
-    """The members that an update empties if it does not say them."""
+    """The members that an update resets if it does not name them."""
 
     def __init__(self, name: str, head: ListHead, items: Iterable[ConfirmedItem], queue: WriteQueue) -> None:
         super().__init__(name, head, items, queue)
         self._has_news = False
 
     def take_news(self) -> bool:
-        """Return whether it looks different since the last call, by something that is not stored."""
+        """Return whether it looks different since the last call because of something that is not stored."""
         has_news, self._has_news = self._has_news, False
         return has_news
 
     def after(self, before: dict[str, Any], said: dict[str, Any] | None) -> dict[str, Any]:
-        """Return the members after an update that says some of them."""
+        """Return the members after an update that names some of them."""
         return before | self.unsaid | (said or {})
 
     def _shown(self) -> dict[str, ShownRegister]:
-        """Return what to show by key: what is confirmed, and the queue's later words on top."""
+        """Return what to show by key: what is confirmed, with the later writes of the queue on top."""
         shown = {
             key: ShownRegister(item.timestamp, item.device_id, item.data or {}) for key, item in self._confirmed.items()
         }

@@ -1,4 +1,4 @@
-"""How a state that could not be stored stays apart from the stored one: no number is ever given twice."""
+"""How a state that could not be stored is kept apart from the stored one: no number is ever given twice."""
 
 from collections import Counter
 
@@ -9,10 +9,10 @@ from syncd_client.data.user_state import Head, ListHead, PendingWrite, UserState
 
 
 def renumbered(state: UserState, saved: Head, replica: str) -> tuple[UserState, dict[str, str]]:
-    """Return ``state`` as one of ``replica``, and by the new operation ids those that they replace.
+    """Return ``state`` with its unstored writes numbered under ``replica``, and the old operation ids by the new ones.
 
-    The next run would give the numbers that were given since ``saved`` once more: it knows only what was stored.
-    Nothing of what they name may have been sent.
+    The next run knows only what was stored: it would give the numbers that were given since ``saved`` a second time.
+    Nothing that carries one of those may have been sent yet.
     """
     prefix = f"{saved.replica}."
     queue: list[PendingWrite] = []
@@ -41,13 +41,13 @@ def renumbered(state: UserState, saved: Head, replica: str) -> tuple[UserState, 
 
 
 def merged(stored: UserState, ours: UserState) -> UserState:
-    """Return one state of two: the stored one's numbering, of each collection the newer state, all writes.
+    """Return one state of two: the numbering of the stored one, the newer state of each collection, and all writes.
 
-    Of one replica both may be only if its numbers are the same in both, as far as they go.
+    Both may have the same replica only if the same numbers mean the same writes in both, as far as they go.
     """
     heads: dict[str, ListHead] = {}
     observed: dict[str, int] = {}
-    """Where the stored one's revisions mean nothing now: see UserCollections.apply_snapshot."""
+    """By collection where the stored revisions mean nothing now: see UserCollections.apply_snapshot."""
     newer: dict[str, UserState] = {}
     for collection in stored.head.collections | ours.head.collections:
         theirs, mine = stored.head.of(collection), ours.head.of(collection)

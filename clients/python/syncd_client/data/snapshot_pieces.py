@@ -1,4 +1,4 @@
-"""The pieces of a list that is on its way: in memory, from one connection to the next, until the last one is in."""
+"""The pieces of a snapshot on its way: kept in memory, from one connection to the next, until the last one is in."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from syncd_client.data.snapshots import Snapshot, SnapshotPiece
 
 
 class SnapshotPieces:
-    """What has come of one list, from its first piece on. The app sees nothing of it."""
+    """The pieces of one snapshot that have come, from the first one on. The app sees nothing of them."""
 
     def __init__(self) -> None:
         self._last: SnapshotPiece | None = None
@@ -14,11 +14,11 @@ class SnapshotPieces:
 
     @property
     def cursor(self) -> str | None:
-        """Where the service is asked to go on; ``None``: nothing was collected."""
+        """Where the service is to go on; ``None``: nothing was collected, or the last piece was."""
         return self._last.next if self._last else None
 
     def collect(self, piece: SnapshotPiece) -> bool:
-        """Keep ``piece``; ``False``, and nothing is kept, if it neither starts a list nor continues this one."""
+        """Keep ``piece``; if it neither starts a list nor continues this one, drop all and return ``False``."""
         if piece.start:
             self.drop()
         elif not self._is_of(piece.revision, piece.epoch):
@@ -36,7 +36,7 @@ class SnapshotPieces:
         return Snapshot(last.revision, last.epoch, tuple(self._items))
 
     def keep_only(self, revision: int, epoch: str) -> None:
-        """Drop what is of another list than this one."""
+        """Drop the pieces unless they belong to this snapshot."""
         if not self._is_of(revision, epoch):
             self.drop()
 

@@ -21,4 +21,4 @@ class SnapshotPiece(Struct, frozen=True):
     items: tuple[Any, ...]
     start: bool = False
     next: str | None = None
-    """Names, to the service, what comes after this part."""
+    """The cursor by which the service is asked for the next part."""

@@ -1,4 +1,4 @@
-"""One user's collections on this device: what messages and calls change in them, and what is to be stored of that."""
+"""One user's collections on this device: what messages and calls change in them, and what of that is to be stored."""
 
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -21,11 +21,11 @@ from syncd_client.data.user_state import Changes, ConfirmedItem, Head, ListHead,
 from syncd_client.data.write_queue import WriteQueue
 
 MAX_TAGS: Final = 2
-"""Under so many tags an add is sent, one after the other, if the service has no room for them; then without one."""
+"""How many tags an add is tried with, one after the other, if the service has no room for them; then it has none."""
 
 
 class UserCollections:
-    """The watchlist, other lists and registers of one user, their one queue, and the numbering of what is in it.
+    """All collections of one user, the queue of writes to them, and the numbering of those writes.
 
     Args:
         user_id: whose they are.
@@ -39,9 +39,9 @@ class UserCollections:
         state = stored or UserState(Head(replica=new_replica()))
         self.queue = WriteQueue(state.queue)
         self._head = head = state.head
-        """Up to date in what is not a single list's."""
+        """Up to date except for what belongs to a single collection: see ``head``."""
         self._seen = NEVER
-        """The greatest stamp of the service in this run."""
+        """The greatest stamp that the service has sent in this run."""
         self._saved_head = None if stored is None else head
         self._changes = Changes(head=head)
         items: dict[str, list[ConfirmedItem]] = {}
@@ -64,7 +64,7 @@ class UserCollections:
         return tuple(self._followed.values())
 
     def follow(self, collections: Iterable[str]) -> bool:
-        """Ask the service for these, too; return whether one of them was not asked for before."""
+        """Follow these, too; return whether one of them was not followed before."""
         count = len(self._followed)
         for collection in collections:
             self._followed[collection] = self._named(collection)
@@ -76,7 +76,7 @@ class UserCollections:
 
     @property
     def head(self) -> Head:
-        """Where all of them stand."""
+        """Where all collections stand, to be stored."""
         watchlist = self.watchlist
         lists = {list_id: each.head for list_id, each in self._lists.items() if each.head != ListHead()}
         registers = {each.name: each.head for each in (self.progress, self.devices) if each.head != ListHead()}
@@ -102,7 +102,7 @@ class UserCollections:
         return changes
 
     def take_news(self) -> bool:
-        """Return whether something looks different since the last call that is not stored."""
+        """Return whether something that is not stored looks different since the last call."""
         return any([self.progress.take_news(), self.devices.take_news(), self.catalogue.take_news()])  # all are asked
 
     # What the user writes
@@ -119,7 +119,7 @@ class UserCollections:
         """Number and stamp a write and put it at the end of the queue; ``content_id`` is canonical.
 
         Raises:
-            ValueError: ``data`` or ``position`` is none that the service keeps.
+            ValueError: the service would refuse ``data`` or ``position``.
             TypeError: ``data`` is not what JSON can hold.
         """
         data, position = check_data(data), check_position(position)
@@ -151,7 +151,7 @@ class UserCollections:
     ) -> PendingWrite:
         """Number a write of a register, stamp it as of ``at_ms``, and put it at the end of the queue.
 
-        Where updates merge, those that are still to be sent are dropped: they would say less, and no more.
+        Where updates merge, it absorbs the earlier ones that were not sent yet: they would say nothing new.
         """
         for earlier in self.queue.unsent_updates(registers.name, key) if registers.merges_updates else ():
             says = None if says is None else (earlier.data or {}) | says
@@ -176,7 +176,7 @@ class UserCollections:
     ) -> None:
         """Note the service's yes: settled once ``revision`` is reached; ``None``: nothing had to change.
 
-        ``is_superseded``: it was no use, and ``timestamp`` is that of a later word.
+        ``is_superseded``: the write had no effect, and ``timestamp`` is that of the later one that holds.
         """
         self._follow_clock(timestamp if write.is_unstamped else max(timestamp, write.timestamp))
         self.queue.answer(write.operation_id, revision or 0)
@@ -185,10 +185,10 @@ class UserCollections:
         self._settle(self._named(write.collection))
 
     def stamp_again(self, write: PendingWrite, now_ms: int) -> None:
-        """Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+        """Give a write another stamp, as the service says this one is too far ahead; or leave stamping to the service.
 
-        If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what
-        is known without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+        If the wall clock is behind the stamp, it was ahead and is right again. Then our clock goes back to where it
+        would be without the stamp, and all writes from this one on get new ones: the service cannot have accepted any.
         """
         if now_ms < write.timestamp.physical:
             clock, ahead = self._without_stamps_from(write)
@@ -202,7 +202,7 @@ class UserCollections:
         self._unstamp(write)
 
     def _without_stamps_from(self, write: PendingWrite) -> tuple[Timestamp, list[PendingWrite]]:
-        """Return our clock as it is without the stamps of ``write`` and those behind it in the queue; and these."""
+        """Return our clock as if ``write`` and those behind it in the queue had not been stamped; and those writes."""
         queue = list(self.queue)
         place = queue.index(write)
         stamps = [self._seen, *(each.timestamp for each in queue[:place])]
@@ -214,9 +214,9 @@ class UserCollections:
         self._put(structs.replace(write, is_unstamped=True))
 
     def retag(self, write: PendingWrite) -> None:
-        """Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+        """Give an add a new tag, as the service has no room for this one; after ``MAX_TAGS`` leave the tag to it.
 
-        The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+        Then the stamp, too: a write that has waited for long is refused if it has a stamp but no tag.
         """
         self._leave_replica(write)
         refused_tags = write.refused_tags + 1
@@ -227,7 +227,7 @@ class UserCollections:
         self._put(structs.replace(write, tag=tag, refused_tags=refused_tags))
 
     def refuse(self, write: PendingWrite) -> None:
-        """Undo what the service does not accept."""
+        """Undo a write that the service does not accept."""
         self._drop(write.operation_id, self._named(write.collection))
         self._leave_replica(write)
 
@@ -241,13 +241,13 @@ class UserCollections:
         self._settle(collection)
 
     def apply_snapshot(self, collection: AnyCollection, snapshot: Snapshot) -> None:
-        """Put a snapshot in the place of what was confirmed."""
+        """Replace what was confirmed by a snapshot."""
         is_other_journal = collection.apply_snapshot(snapshot)
         for item in snapshot.items:
             self._follow_clock(item.timestamp)
         self._changes.are_visible = True
         self._settle(collection, all_answered=is_other_journal)
-        if is_other_journal:  # the old numbers mean nothing now: what is still wanted is wanted as of here
+        if is_other_journal:  # revisions before it mean nothing now: what is still wanted is wanted as of here
             for write in list(self.queue.of(collection.name)):
                 if write.registers is None:
                     self._put(structs.replace(write, observed=snapshot.revision))
@@ -256,7 +256,7 @@ class UserCollections:
 
     @property
     def _kept(self) -> tuple[AnyCollection, ...]:
-        """All of which something is stored."""
+        """The collections that are stored."""
         return self.watchlist, *self._lists.values(), self.progress, self.devices
 
     def _named(self, collection: str) -> AnyCollection:
@@ -283,7 +283,7 @@ class UserCollections:
         return self._lists[list_id]
 
     def _adds_of(self, collection: Collection) -> int:
-        """Return how many adds to a list are numbered under the replica that there is now."""
+        """Return how many adds to a list were numbered under the current replica."""
         return collection.head.adds if collection.head.replica == self._head.replica else 0
 
     def _next_tag(self, collection: Collection) -> str:
@@ -292,12 +292,12 @@ class UserCollections:
         return f"{replica}:{adds}"
 
     def _leave_replica(self, write: PendingWrite) -> None:
-        """Number adds under another name: the service would remember a gap in the old one's for ever."""
+        """Number adds under a new replica: the service would remember a gap in the old one's numbers for ever."""
         if write.tag is not None and write.tag.startswith(f"{self._head.replica}:"):
             self._head = structs.replace(self._head, replica=self._new_replica())
 
     def _unstamp_behind(self, write: PendingWrite, timestamp: Timestamp) -> None:
-        """Leave stamps to the service that are not above its own: by them it would take ``write`` for unseen."""
+        """Leave the stamps that are not above the service's own to it: by them it would hold ``write`` to be unseen."""
         of_content = self.queue.of_content(write.collection, write.content_id)
         for each in of_content[of_content.index(write) + 1 :]:
             if each.timestamp <= timestamp:

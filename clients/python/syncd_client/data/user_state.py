@@ -1,4 +1,4 @@
-"""What a client keeps of one user between two runs, and how it changes."""
+"""What a client keeps of one user from one run to the next, and how it changes."""
 
 from typing import Any, Literal
 
@@ -10,14 +10,14 @@ from syncd_client.data.messages import Action, AnyWrite, ListWrite, Write
 from syncd_client.data.register_messages import REGISTER_WRITES, DeviceWrite, ProgressWrite, RegisterAction
 
 StorageKind = Literal["persistent", "memory"]
-"""Whether what is kept is there after the process has ended."""
+"""Whether what is kept outlives the process."""
 
 
 class ListHead(Struct, frozen=True, kw_only=True):
     """Where one collection stands on this device."""
 
     replica: str = ""
-    """Under which ``adds`` are numbered; of registers there are none."""
+    """The replica under which ``adds`` are numbered; empty for registers."""
     adds: int = 0
     revision: int = 0
     """The last one applied."""
@@ -25,22 +25,22 @@ class ListHead(Struct, frozen=True, kw_only=True):
 
 
 class Head(Struct, frozen=True, kw_only=True):
-    """Where the user's lists stand on this device, and what the device has numbered."""
+    """Where the user's collections stand on this device, and how far its writes are numbered."""
 
     replica: str
     """Names this stored state, at random; lost with it."""
     adds: int = 0
     """Adds to the watchlist numbered under ``replica``."""
     operations: int = 0
-    """Writes numbered, adds and removes, of all lists."""
+    """Writes numbered, of all collections."""
     clock: Timestamp = NEVER
     revision: int = 0
-    """The last one of the watchlist applied."""
+    """The watchlist's: the last one applied."""
     epoch: str | None = None
     lists: dict[str, ListHead] | UnsetType = UNSET
-    """The other lists of which something is known, if there are any."""
+    """Where the other lists stand, as far as something is known of them, by list id."""
     registers: dict[str, ListHead] | UnsetType = UNSET
-    """Likewise the registers, by collection."""
+    """The same for registers, by collection."""
 
     def of_list(self, list_id: str | None) -> ListHead:
         """Return where one list stands; ``None``: the watchlist."""
@@ -56,7 +56,7 @@ class Head(Struct, frozen=True, kw_only=True):
 
     @property
     def collections(self) -> dict[str, None]:
-        """The names of all of which something is known, the watchlist first; in order, as a set has none."""
+        """The names of all collections of which something is known, the watchlist first: a set that keeps its order."""
         return dict.fromkeys([WATCHLIST, *map(collection_of_list, self.other_lists), *self.all_registers])
 
     @property
@@ -76,24 +76,24 @@ class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
     content_id: str
     timestamp: Timestamp
     rank: int
-    """Orders equal timestamps: an update's revision; minus its place for an item of a snapshot."""
+    """Orders equal timestamps: an update's revision, or minus its place for an item of a snapshot."""
     device_id: str | None
     data: dict[str, Any] | None = None
-    """Of a register: its members."""
+    """A register's members."""
     position: str | None = None
     list: str | None = None
-    """In which one; ``None``: in the watchlist, unless it is in ``registers``."""
+    """In which list; ``None``: in the watchlist, unless it is in ``registers``."""
     registers: str | None = None
     """In which collection of registers."""
 
     @property
     def collection(self) -> str:
-        """In which collection it is."""
+        """The name of the collection that it is in."""
         return self.registers or collection_of_list(self.list)
 
     @property
     def key(self) -> str:
-        """Names the item among all of its user: no list is called "" or has a slash, no content's id has a U+001F."""
+        """Tells apart all items of a user: no list id is empty or has a slash, no content id has a U+001F."""
         if self.registers is not None:
             return f"{self.registers}\x1f{self.content_id}"
         if self.list is not None:
@@ -102,7 +102,7 @@ class ConfirmedItem(Struct, frozen=True, omit_defaults=True):
 
     @property
     def age_key(self) -> tuple[Timestamp, int]:
-        """Sorts older before newer."""
+        """Sorts older items before newer ones."""
         return self.timestamp, self.rank
 
 
@@ -112,31 +112,31 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
     operation_id: str
     operation: Action | RegisterAction
     content_id: str
-    """Of a register: its key."""
+    """A register's key, if it is a write of one."""
     tag: str | None
-    """Of an add; ``None``: the service makes it."""
+    """The tag of an add; ``None``: the service makes one."""
     observed: int
     timestamp: Timestamp
-    is_unstamped: bool = field(default=False, name="is_stamped_by_service")  # its name where it is stored
-    """``timestamp`` is only shown, no longer sent: the service stamps the write."""
+    is_unstamped: bool = field(default=False, name="is_stamped_by_service")  # the name in stores
+    """``timestamp`` is only shown, not sent any more: the service stamps the write."""
     refused_tags: int = 0
     """How many tags of this add the service had no room for."""
     data: dict[str, Any] | None = None
-    """Of an add; ``None``: the item's stays as it is. Of an update: the members that it says."""
+    """The item's data after an add, ``None``: as before; or the members that an update names."""
     position: str | None = None
-    """Likewise."""
+    """The item's position after an add; ``None``: as before."""
     list: str | None = None
-    """Of which one; ``None``: of the watchlist, unless it is of ``registers``."""
+    """In which list; ``None``: in the watchlist, unless it is in ``registers``."""
     registers: str | None = None
-    """Of which collection of registers."""
+    """In which collection of registers."""
 
     @property
     def collection(self) -> str:
-        """Of which collection it is."""
+        """The name of the collection that it changes."""
         return self.registers or collection_of_list(self.list)
 
     def as_message(self) -> AnyWrite:
-        """Return the message that asks for it: the same, however often it is sent."""
+        """Return the message to send: the same one, however often it is sent."""
         if self.registers is not None:
             return self._as_register_write(REGISTER_WRITES[self.registers])
         assert self.operation != "update"
@@ -166,7 +166,7 @@ class PendingWrite(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class UserState(Struct, frozen=True):
-    """Everything of one user; ``queue`` in the order it came."""
+    """Everything that is kept of one user; ``queue`` is in the order of the writes."""
 
     head: Head
     items: tuple[ConfirmedItem, ...] = ()
@@ -174,7 +174,7 @@ class UserState(Struct, frozen=True):
 
 
 class Changes(Struct, kw_only=True):
-    """What is to be stored, all or nothing. By an item's ``key`` and operation id; ``None``: delete it."""
+    """What is to be stored, all or nothing: items by ``key``, writes by operation id; ``None``: delete it."""
 
     head: Head
     replaces_items: bool = False
@@ -185,7 +185,7 @@ class Changes(Struct, kw_only=True):
     """Whether a list may look different now."""
 
     def absorb(self, later: "Changes") -> None:
-        """Become what this and then ``later`` change."""
+        """Add ``later`` to these changes: together they do what both do one after the other."""
         self.head = later.head
         if later.replaces_items:
             self.replaces_items, self.items = True, {}

@@ -1,4 +1,4 @@
-"""The writes that are not settled, in order: which may be sent, which wait for their answer or its revision."""
+"""The writes that are not settled, in order: which may be sent, and which wait for an answer or for its revision."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -14,13 +14,13 @@ class WriteQueue:
     def __init__(self, writes: Iterable[PendingWrite]) -> None:
         self._writes: dict[str, PendingWrite] = {}
         self._collections: dict[str, str] = {}
-        """By operation id: asked for so often that it is kept."""
+        """Each write's collection by operation id: needed so often that it is kept."""
         self._of_content: dict[tuple[str, str], dict[str, None]] = {}
         """By collection and key, the operation ids in order."""
         self._in_flight: dict[str, PendingWrite] = {}
-        """By operation id, as it was sent."""
+        """By operation id, each write as it was sent."""
         self._answered: dict[str, int] = {}
-        """Operation id -> the revision at which its effect is in the list."""
+        """By operation id, the revision at which the write's effect is in the collection."""
         for write in writes:
             self.put(write)
 
@@ -49,7 +49,7 @@ class WriteQueue:
         return found
 
     def put(self, write: PendingWrite) -> None:
-        """Append ``write``, or put it in place of the one with its id."""
+        """Append ``write``, or replace the one with the same id."""
         collection = write.collection
         self._writes[write.operation_id] = write
         self._collections[write.operation_id] = collection
@@ -68,7 +68,7 @@ class WriteQueue:
     def take_sendable(self) -> list[PendingWrite]:
         """Return what may be sent now, in order; it is in flight from here on.
 
-        One write per content of a collection at a time, so that the order holds even when one has to be repeated.
+        Of each content in a collection one write at a time, so that the order holds even when one has to be repeated.
         """
         busy = {(self._collections[each], write.content_id) for each, write in self._in_flight.items()}
         taken: list[PendingWrite] = []
@@ -84,19 +84,19 @@ class WriteQueue:
         return taken
 
     def in_flight(self, operation_id: str | int | None) -> PendingWrite | None:
-        """Return the write of this id if it waits for its answer."""
+        """Return the write with this id if it waits for its answer."""
         return self._writes[str(operation_id)] if operation_id in self._in_flight else None
 
     def is_as_sent(self, write: PendingWrite) -> bool:
-        """Return whether a write in flight has the stamp with which it was sent."""
+        """Return whether a write in flight still has the stamp with which it was sent."""
         return self._in_flight[write.operation_id].timestamp == write.timestamp
 
     def release(self, operation_id: str) -> None:
-        """Count a write as not in flight: it was answered, or may be sent again."""
+        """Count a write as no longer in flight: it was answered, or may be sent again."""
         self._in_flight.pop(operation_id, None)
 
     def release_all(self) -> None:
-        """Count every write as not in flight: the connection ended."""
+        """Count no write as in flight any more: the connection ended."""
         self._in_flight.clear()
 
     def answer(self, operation_id: str, revision: int) -> None:
@@ -105,7 +105,7 @@ class WriteQueue:
         self._answered[operation_id] = revision
 
     def settled(self, collection: str, revision: int | None) -> list[str]:
-        """Return the ids of a collection's answered writes that have taken effect by ``revision``; ``None``: of all."""
+        """Return the ids of a collection's answered writes that take effect by ``revision``; ``None``: of all."""
         return [
             key
             for key, reached in self._answered.items()

@@ -17,17 +17,17 @@ FIRST_RETRY_S: Final = 0.5
 MAX_RETRY_S: Final = 30.0
 
 _owners: Final = WeakValueDictionary[int, "FallbackStore"]()
-"""By the id of an app's store, who uses it."""
+"""Which of us uses an app's store, by the ``id()`` of that store."""
 
 
 class FallbackStore:
     """Keeps in ``store`` what it can, and all of it in memory while that fails.
 
-    What is saved is gathered until ``commit``. After a failure ``error`` says what is wrong, and ``retry`` puts what is
-    in memory into the store when it works again. Thread: the event loop.
+    What is saved is gathered until ``commit``. After a failure ``error`` says what is wrong, and ``retry`` writes what
+    is in memory to the store when it works again. Thread: the event loop.
 
     Args:
-        store: of the app.
+        store: the app's.
         new_replica: gives a name that nobody ever had.
     """
 
@@ -35,18 +35,18 @@ class FallbackStore:
         self._store = store
         self._new_replica = new_replica
         self._memory = MemoryStore()
-        """All of the users who have been signed in since the store was last right."""
+        """The whole state of every user who was signed in since the store last worked."""
         self._last_user_id = ""
         self._unsaved: dict[str, Changes] = {}
         """By user, what is in memory and waits for ``commit``."""
         self._saved_heads: dict[str, Head] = {}
-        """By user, the head that the store has as far as we know."""
+        """By user, the head that the store has, as far as we know."""
         self._erased: set[str] = set()
-        """Users whom a store that failed may still hold."""
+        """Users to be erased whom the store may still have, as it failed."""
         self._old_ids: dict[str, str] = {}
-        """By operation id of what was numbered again, the id that the app was given."""
+        """By operation id of each write that was renumbered, the id that the app was given."""
         self._loop: asyncio.AbstractEventLoop | None = None
-        """On which the store was used, if on any."""
+        """The event loop on which the store was last used, if any."""
         self.error: str | None = None
         """Why the store is not used now."""
         self.retry_after_s = FIRST_RETRY_S
@@ -86,9 +86,9 @@ class FallbackStore:
             self._unsaved[user_id] = changes
 
     def commit(self) -> None:
-        """Write what was saved; it is in memory only if there is an ``error`` after this.
+        """Write what was saved; if there is an ``error`` after this, it is in memory only.
 
-        What Ctrl-C interrupts is written by the next one, once more perhaps, which changes nothing.
+        What Ctrl-C interrupts is written by the next ``commit``, perhaps a second time, which changes nothing.
         """
         try:
             for user_id, changes in tuple(self._unsaved.items()):
@@ -114,7 +114,7 @@ class FallbackStore:
     def renumber(self, user_id: str) -> UserState | None:
         """Go on in memory under another replica: the next run may know nothing of what is numbered from here on.
 
-        Returns the state to go on with; ``None``: the one that is there, of which the store has never had anything.
+        Returns the state to go on with; ``None``: there is no need, as the store has never had anything of this user.
         """
         ours = self._memory.load(user_id)
         if ours is None or user_id not in self._saved_heads:
@@ -128,9 +128,9 @@ class FallbackStore:
         return self._old_ids.get(operation_id, operation_id)
 
     def retry(self) -> dict[str, UserState]:
-        """Put all that is in memory into the store if that works again.
+        """Write all that is in memory to the store if that works again.
 
-        Returns by user the states that hold more than was in memory: somebody has used what is stored meanwhile.
+        Returns by user the states that hold more than was in memory: another client has used the store meanwhile.
         """
         self.retry_after_s = min(MAX_RETRY_S, 2 * self.retry_after_s)
         grown: dict[str, UserState] = {}
@@ -152,7 +152,7 @@ class FallbackStore:
         return grown
 
     def close(self) -> None:
-        """Write what there is, if the store works again at last, and release the store."""
+        """Release the store; if it had failed, try once more to write what is in memory."""
         if self.error is not None:
             self.retry()
         if _owners.get(id(self._store)) not in (None, self):
@@ -164,7 +164,7 @@ class FallbackStore:
         _owners.pop(id(self._store), None)
 
     def _claim(self) -> None:
-        """Have the app's store until ``close`` or the end of the event loop. Raises: StoreInUseError."""
+        """Claim the app's store until ``close`` or the end of the event loop. Raises: StoreInUseError."""
         owner = _owners.get(id(self._store), self)
         if owner is not self and not (owner._loop and owner._loop.is_closed()):
             raise StoreInUseError("another client uses this store: give each one its own")
@@ -212,7 +212,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 def _all_of(state: UserState, stored: UserState | None) -> Changes:
-    """Return what makes ``state`` of what is stored."""
+    """Return the changes that turn what is stored into ``state``."""
     return Changes(
         head=state.head,
         replaces_items=True,

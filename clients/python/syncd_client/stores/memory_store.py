@@ -37,7 +37,7 @@ class MemoryStore:
         _write(user.queue, changes.queue)
 
     def put(self, user_id: str, state: UserState) -> None:
-        """Keep ``state`` in the place of what there is of this user."""
+        """Keep ``state`` instead of what there is of this user."""
         self._users[user_id] = user = _User(state.head)
         user.items = {item.key: item for item in state.items}
         user.queue = {write.operation_id: write for write in state.queue}

@@ -16,9 +16,9 @@ from syncd_client.stores.store import StoreInUseError
 
 _FIRST_VERSION: Final = 1
 _LISTS_VERSION: Final = 2
-"""Of a file with other lists: an earlier client would take what is in them for the watchlist's."""
+"""The version of a file with other lists: an older client would show their items in the watchlist."""
 _VERSION: Final = 3
-"""Of a file with registers: likewise."""
+"""The version of a file with registers, for the same reason."""
 
 # A write's row id is its place in the queue. Values are JSON, so that new fields need no new columns.
 _SCHEMA: Final = """
@@ -39,9 +39,8 @@ _DROP: Final = "DELETE FROM {} WHERE user_id = ? AND key = ?"
 class SqliteStore:
     """Keeps the lists of any number of users in the file ``path``, for one client at a time.
 
-    The file is opened when a client first needs it, and made if there is none. What is no such store is left as it is.
-    Calls raise ``StoreInUseError``, or the ``sqlite3.Error`` that says what is wrong with the file; the next one tries
-    again.
+    The file is opened when a client first needs it, and made if there is none. A file that is something else is left as
+    it is. Calls raise ``StoreInUseError``, or the ``sqlite3.Error`` that says what is wrong; the next call tries again.
 
     Raises:
         ValueError: ``path`` names no file.
@@ -56,13 +55,13 @@ class SqliteStore:
         self._database: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._version = _FIRST_VERSION
-        """Of the database, once it is open."""
+        """The database's, once it is open."""
 
     def _opened(self) -> sqlite3.Connection:
-        """Return the database, opened if it is not; another file at the path is opened instead of the one before."""
+        """Return the database, opening it if need be; if another file is at the path now, that one is opened."""
         self._leave_moved()
         if self._database is None:
-            # One thread at a time uses it; another one if the client's event loop has ended together with its thread.
+            # One thread at a time uses it, but not always the same: the client's event loop may end with its thread.
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None, check_same_thread=False)
             try:
                 self._version = _prepare(database)
@@ -74,14 +73,14 @@ class SqliteStore:
             self._database, self._identity = database, _identity(self._path)
             _open_stores.add(self)
         if self._database.in_transaction:
-            self._database.rollback()  # Ctrl-C has struck where the last one was to end
+            self._database.rollback()  # Ctrl-C came before the last transaction could end
         return self._database
 
     def _unmoved(self) -> sqlite3.Connection:
-        """Return the database that is there since it was first used.
+        """Return the database, unless its file was deleted or replaced since it was opened.
 
         Raises:
-            sqlite3.OperationalError: it is at its path no more: what were written now would be lost with it.
+            sqlite3.OperationalError: it was: what is written now would be lost with it.
         """
         if self._leave_moved():
             raise sqlite3.OperationalError(f"{self._path} was deleted or replaced")
@@ -92,7 +91,7 @@ class SqliteStore:
 
         Raises:
             StoreInUseError: another client has the file.
-            sqlite3.Error: there is no file to be had, or what is there was not saved by such a store.
+            sqlite3.Error: the file cannot be opened or made, or it was not written by such a store.
         """
         self._opened()
         head = self._values("SELECT value FROM heads WHERE user_id = ?", user_id)
@@ -115,7 +114,7 @@ class SqliteStore:
     def save(self, user_id: str, changes: Changes) -> None:
         """Write ``changes`` in one transaction.
 
-        Cost: an fsync if a write is queued in it; all else can be had again from the service.
+        Cost: one fsync if they queue a write; all else can be fetched from the service again.
         """
         database = self._unmoved()
         version = max(self._version, _version_for(changes))
@@ -131,7 +130,7 @@ class SqliteStore:
         self._version = version
 
     def erase(self, user_id: str) -> None:
-        """Delete everything of this user, also from the log and from what is free in the file. Cost: three fsyncs."""
+        """Delete everything of this user, from the log and from free pages as well. Cost: three fsyncs."""
         database = self._unmoved()
         database.execute("PRAGMA synchronous = FULL")
         with _transaction(database):
@@ -146,19 +145,19 @@ class SqliteStore:
             self._database = None
 
     def leave_to_parent(self) -> None:
-        """Forget the database in a process that was forked, as if it was never opened: the file stays its parent's.
+        """Forget the database in a forked process, as if it had never been opened: it stays its parent's.
 
-        Closing it would write the log, as far as this process knows it, into the file, and delete it, while the parent
-        goes on to write both: what it stores from then on is lost with it, or the file is damaged.
+        To close it would copy the log, as far as this process knows it, into the file and delete the log, while the
+        parent goes on writing both: what the parent stores from then on is lost, or the file is damaged.
         """
         if self._database is not None:
             import ctypes  # noqa: PLC0415 - nobody else needs it
 
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))  # or it is closed when nothing refers to it
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._database))  # or it is closed when the last reference goes
             self._database = None
 
     def _leave_moved(self) -> bool:
-        """Close the database if it is at its path no more; return whether it was so."""
+        """Close the database if it is no longer at its path; return whether that was so."""
         if self._database is None or self._identity == _identity(self._path):
             return False
         # What is in the log belongs to the file that is gone, and SQLite would apply it to the one that is there now.
@@ -168,7 +167,7 @@ class SqliteStore:
         return True
 
     def _put_in_place(self, user_id: str, items: dict[str, ConfirmedItem]) -> None:
-        """Give items their keys: there was one for ``a/1`` in the watchlist and the ``1`` of a list ``a``."""
+        """Give items their keys: ``a/1`` in the watchlist once had the same key as ``1`` in a list ``a``."""
         moved: dict[str, ConfirmedItem | None] = {item.key: item for key, item in items.items() if item.key != key}
         if moved:
             moved |= {key: None for key, item in items.items() if item.key != key}
@@ -193,7 +192,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another at the same path; ``None``: there is none to be seen."""
+    """Return what tells a file from another at the same path; ``None``: no file is to be seen there."""
     try:
         found = path.stat()
     except OSError:
@@ -202,7 +201,7 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 
 def _version_for(changes: Changes) -> int:
-    """Return the version of which a file must be that holds ``changes``."""
+    """Return the version that a file needs to hold ``changes``."""
     writes = [write for write in changes.queue.values() if isinstance(write, PendingWrite)]
     if changes.head.registers or any(write.registers for write in writes):
         return _VERSION
@@ -234,7 +233,7 @@ def _prepare(database: sqlite3.Connection) -> int:
 
 @contextmanager
 def _transaction(database: sqlite3.Connection) -> Iterator[None]:
-    """Keep all that is done, or nothing."""
+    """Commit all that is done within, or nothing."""
     with database:
         database.execute("BEGIN IMMEDIATE")
         yield

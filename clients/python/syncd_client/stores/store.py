@@ -6,34 +6,34 @@ from syncd_client.data.user_state import Changes, UserState
 
 
 class StoreInUseError(Exception):
-    """Another client uses what is stored: two would number their writes alike."""
+    """Another client uses the store: both would give their writes the same numbers."""
 
 
 class Store(Protocol):
     """Keeps the state of every user of this device; an app may bring its own.
 
-    A call may raise any ``Exception``: nothing of it was stored then, and the client goes on in memory. It comes back
-    from time to time with ``load``, and if that works writes all there is with one ``save``. One client at a time may
-    use what is stored: a store that others can reach refuses (raises) while another client has it.
+    A call may raise any ``Exception``: then nothing of it was stored, and the client goes on in memory. From time to
+    time it tries ``load`` again, and if that works it writes all there is with one ``save``. One client at a time may
+    use what is stored: a store that others can reach raises while another client has it.
 
-    Thread: that of the client's event loop; every call is short, and done when it returns.
+    Thread: that of the client's event loop; a call must be short, and done when it returns.
     """
 
     @property
     def is_persistent(self) -> bool:
-        """Whether what is kept is there after the process has ended."""
+        """Whether what is kept outlives the process."""
 
     def load(self, user_id: str) -> UserState | None:
         """Return what was saved of this user; ``None``: nothing. Opens the store if need be, also after ``close``."""
 
     def save(self, user_id: str, changes: Changes) -> None:
-        """Write ``changes``, all or nothing. A write queued in it survives a loss of power once this returned."""
+        """Keep ``changes``, all or nothing. Writes queued in them survive a loss of power once this has returned."""
 
     def erase(self, user_id: str) -> None:
         """Delete everything of this user."""
 
     def close(self) -> None:
-        """Release everything; idempotent. The next client may use it."""
+        """Release everything, so that another client may use it; idempotent."""
 
 
 def check_store(store: Store) -> Store:

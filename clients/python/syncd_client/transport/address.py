@@ -1,4 +1,4 @@
-"""Where the service is: its address as people have it, and as WebSockets are opened."""
+"""The service's address: as people write it, and as WebSockets are opened."""
 
 import re
 from typing import Final
@@ -13,7 +13,7 @@ def address_of(url: str) -> str:
     """Return the service's address as ``ws://`` or ``wss://``, without a slash at its end.
 
     Raises:
-        ValueError: it is none. What it says is not repeated: there may be a secret in it.
+        ValueError: it is none. The message does not repeat it: there may be a secret in it.
     """
     text = str(url).strip()
     if mistake := _mistake(url, text):
@@ -28,7 +28,7 @@ def address_of(url: str) -> str:
 
 
 def _mistake(url: object, text: str) -> str | None:
-    """Return why ``url``, with the text ``text``, is no address at all."""
+    """Return why ``url``, stripped to ``text``, is no address at all."""
     if not isinstance(url, str):
         return f"this is of type {type(url).__name__}"
     if "://" not in text:
@@ -37,8 +37,8 @@ def _mistake(url: object, text: str) -> str | None:
         return "this has a space, a backslash or a control character in it"
     try:
         parts = urlsplit(text)
-        host = (parts.hostname or "").encode("idna").decode()  # what no name server can be asked for is a UnicodeError
-        port = parts.port  # raises for what is no port
+        host = (parts.hostname or "").encode("idna").decode()  # UnicodeError: no name server could be asked for it
+        port = parts.port  # ValueError: it is no port
     except ValueError:
         return "the host or the port of this is none"
     if parts.scheme not in _SCHEMES:

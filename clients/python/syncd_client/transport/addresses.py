@@ -13,7 +13,7 @@ from itertools import chain, zip_longest
 from typing import Any, Final
 
 NEXT_AFTER_S: Final = 0.25
-"""After so long the next address is tried beside those before."""
+"""How long to wait before the next address is tried as well."""
 
 
 async def connected(host: str, port: int) -> socket.socket:
@@ -49,7 +49,7 @@ def _has_socket(attempt: asyncio.Task[socket.socket]) -> bool:
 
 
 async def _found(host: str, port: int) -> Sequence[tuple[Any, ...]]:
-    """Return what ``getaddrinfo`` says: of each address family, type, protocol, a name, and the address."""
+    """Return what ``getaddrinfo`` says of each address: its family, type, protocol, a name, and the address itself."""
     try:  # an address needs no thread
         return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (socket.gaierror, UnicodeError):
@@ -57,7 +57,7 @@ async def _found(host: str, port: int) -> Sequence[tuple[Any, ...]]:
 
 
 def _in_turn(found: Iterable[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """Return the addresses with IPv6 and IPv4 by turns, the first family first."""
+    """Return the addresses with IPv6 and IPv4 alternating, beginning with the family that came first."""
     by_family: dict[int, list[tuple[Any, ...]]] = {}
     for each in found:
         by_family.setdefault(each[0], []).append(each)

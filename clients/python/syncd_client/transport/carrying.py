@@ -1,4 +1,4 @@
-"""What a transport reports to, and what all of them have in common."""
+"""What a transport reports to, and what all transports have in common."""
 
 import asyncio
 from collections.abc import Callable, Coroutine
@@ -14,7 +14,7 @@ Input = Callable[[Core], list[Output]]
 """One thing that happened: calls the core's method for it."""
 
 BROKEN: Final = 1006
-"""The close code of a connection that has ended without a word."""
+"""The close code of a connection that ended without a close frame."""
 
 
 class Line(Protocol):
@@ -35,7 +35,7 @@ class Line(Protocol):
 
 
 def refused(status: int, content_type: str | None, retry_after: str | None, body: bytes) -> Input:
-    """Return what an answer says that opens no connection, and is the service's own or anybody's."""
+    """Return what the core is told of an answer that refuses a connection, be it the service's own or anybody's."""
     return partial(
         Core.open_failed,
         reason=f"refused with status {status}",
@@ -46,5 +46,5 @@ def refused(status: int, content_type: str | None, retry_after: str | None, body
 
 
 def retry_after_s(header: str | None) -> float:
-    """Return the seconds of a Retry-After; 0 for its other form, a date: that takes a clock that is right."""
+    """Return the seconds of a Retry-After; 0 for its other form, a date: to use one takes a clock that is right."""
     return float(header) if header and header.isascii() and header.isdigit() else 0.0

@@ -1,6 +1,6 @@
 """Which lists a user has beside the watchlist, and what they are called: plain requests over HTTP.
 
-They are answered by the service alone: nothing of them is stored or repeated here.
+Only the service can answer them: nothing of this is stored, and no request is repeated.
 """
 
 from http import HTTPStatus
@@ -31,16 +31,16 @@ async def lists(ask: Ask) -> tuple[NamedList, ...]:
     """Return the user's lists.
 
     Raises:
-        RequestFailedError: they cannot be had now.
+        RequestFailedError: the service does not say now.
     """
     return decoded(await ask("GET", PATH, None), _Lists).lists
 
 
 async def rename(ask: Ask, list_id: str, name: str) -> NamedList:
-    """Name a list, which is created if it is not there.
+    """Give a list a name, and create the list if it is not there.
 
     Raises:
-        RequestFailedError: the service refuses it, or cannot do it now.
+        RequestFailedError: the service refuses, or cannot do it now.
     """
     return decoded(await ask("PUT", f"{PATH}/{list_id}", msgspec.json.encode({"name": name})), NamedList)
 

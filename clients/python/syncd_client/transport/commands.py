@@ -1,4 +1,4 @@
-"""What one device has another one do: plain requests over HTTP, which are never queued or repeated."""
+"""One device has another one do something: plain requests over HTTP, which are never queued or repeated."""
 
 from typing import Any, Final
 
@@ -22,7 +22,7 @@ async def send(ask: Ask, target_device_id: str, command_type: str, payload: obje
     """Send a command to a device.
 
     Raises:
-        RequestFailedError: the service cannot bring it there.
+        RequestFailedError: the service cannot deliver it.
         TypeError: ``payload`` is not what JSON can hold.
     """
     command: dict[str, Any] = {"target_device_id": target_device_id, "command_type": command_type}
@@ -35,7 +35,7 @@ async def handoff(ask: Ask, target_device_id: str, content_id: str) -> int | flo
     """Have a device go on with a content; return from which second, ``None``: that is not known.
 
     Raises:
-        RequestFailedError: the service cannot bring it there.
+        RequestFailedError: the service cannot deliver it.
     """
     body = msgspec.json.encode({"target_device_id": target_device_id, "content_id": content_id})
     return decoded(await ask("POST", f"{PATH}/handoff", body), _HandedOff).position_seconds

@@ -16,22 +16,22 @@ TOKEN_TIMEOUT_S: Final = 20.0
 
 
 async def send(url: str, user_id: str, get_token: GetToken, method: str, body: bytes | None) -> Answer:
-    """Send ``body``, which is JSON, with a token of the user, and return what is answered.
+    """Send ``body``, which is JSON, with a token of the user, and return the answer.
 
     Raises:
-        RequestFailedError: nothing was, or the app has no token.
+        RequestFailedError: none came, or the app has no token.
     """
     headers = {"Authorization": f"Bearer {await _token(user_id, get_token)}"}
     if body is not None:
         headers["Content-Type"] = "application/json"
     try:
-        # No redirect is followed: it would carry the token to another place. The authorities are the system's.
+        # No redirect is followed: it would carry the token elsewhere. The authorities are the system's.
         proxy = proxy_for_requests(url)
         async with httpx.AsyncClient(timeout=TIMEOUT_S, verify=authorities(), proxy=proxy, trust_env=False) as http:
             response = await http.request(method, url, content=body, headers=headers)
     except ProxyMistakeError as error:
         raise RequestFailedError(f"not answered: {error}") from None
-    # The other ones are of the system's certificates, and of an interpreter that ends.
+    # The others come of the system's certificates, and of an interpreter that is exiting.
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError, RuntimeError) as error:
         reason = str(error) if isinstance(error, httpx.HTTPError) else ""
         raise RequestFailedError(f"not answered: {reason or type(error).__name__}") from error

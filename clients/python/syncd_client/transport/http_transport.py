@@ -1,4 +1,4 @@
-"""Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST."""
+"""The transport where no WebSocket can be had: server-sent events, or one poll after the other, and writes by POST."""
 
 import asyncio
 from collections.abc import Sequence
@@ -50,11 +50,11 @@ class HttpTransport:
         self._targets: asyncio.Queue[str] = asyncio.Queue()
 
     def open(self, target: str) -> None:
-        """Open ``target``: the first, or after a poll the next one."""
+        """Open ``target``: the first one, or the next after a poll."""
         self._targets.put_nowait(target)
 
     async def carry(self) -> None:
-        """Read what is opened, and write beside it, until the connection has ended."""
+        """Read each answer, and send writes beside it, until the connection has ended."""
         try:
             trusted = authorities()
         except OSError as error:
@@ -64,8 +64,8 @@ class HttpTransport:
             http = httpx.AsyncClient(
                 headers=self._headers,
                 timeout=None,  # noqa: S113 - the core has timers of its own
-                follow_redirects=False,  # it would carry the token to another place
-                verify=trusted,  # the system's authorities, as for the WebSocket
+                follow_redirects=False,  # a redirect would carry the token elsewhere
+                verify=trusted,  # the system's, as for the WebSocket
                 proxy=proxy_for_requests(self._address),
                 trust_env=False,
             )
@@ -84,7 +84,7 @@ class HttpTransport:
                 writing.cancel()
 
     async def _read(self, http: httpx.AsyncClient, target: str) -> bool:
-        """Report one answer, and return whether another one is to follow."""
+        """Report one answer as it comes, and return whether there will be another."""
         is_open = False
         try:
             headers = {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
@@ -125,7 +125,7 @@ class HttpTransport:
             sent = [await outgoing.get()]
             while not outgoing.empty():
                 sent.append(outgoing.get_nowait())
-            # The core sends nothing else.
+            # The core sends nothing but writes on this transport.
             writes = [message for message in sent if isinstance(message, Write | RegisterWrite)]
             if not await self._write(http, writes):
                 reading.cancel()
@@ -138,7 +138,7 @@ class HttpTransport:
                 self._address + PATH,
                 content=body_of(writes),
                 headers={"Content-Type": "application/json"},
-                timeout=WRITE_TIMEOUT_S,  # the stream beside it may live on, and nothing else notices
+                timeout=WRITE_TIMEOUT_S,  # nothing else would notice: the stream beside it may live on
             )
         except httpx.HTTPError as error:
             reason = f"a write was not answered: {str(error) or type(error).__name__}"

@@ -1,4 +1,4 @@
-"""One attempt to be connected, and the connection it becomes: tokens from the app, a transport, messages both ways."""
+"""One attempt to connect, and the connection it becomes: tokens from the app, a transport, messages both ways."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ GetToken = Callable[[], Awaitable[str]]
 
 
 class Link:
-    """Reports to the core through ``put``, up to the end of the connection or until dropped. Thread: the event loop."""
+    """Reports to the core through ``put`` until the connection ends or is dropped. Thread: the event loop."""
 
     def __init__(self, url: str, put: Callable[[Input], None]) -> None:
         self._url = url
@@ -37,7 +37,7 @@ class Link:
         self._question: asyncio.Task[None] | None = None
 
     def ask_token(self, get_token: GetToken) -> None:
-        """Have the core told what the app's callback says; not any more what it says to an earlier question."""
+        """Have the core told what the app's callback answers; an answer to an earlier question counts no more."""
         if self._question is not None:
             self._question.cancel()
         self._question = self.run(self._ask_token(get_token))
@@ -69,17 +69,17 @@ class Link:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something of it is left, its closing handshake perhaps."""
+        """Whether some of its work is unfinished, such as the closing handshake."""
         return bool(self._left)
 
     async def wait_closed(self) -> None:
-        """Return when nothing of a dropped link is left."""
+        """Return when a dropped link has finished all its work."""
         while left := self._left:
             await asyncio.wait(left)
 
     @property
     def _left(self) -> set[asyncio.Task[None]]:
-        """What of it runs: nothing that an event loop which has ended has left behind."""
+        """Its unfinished tasks, without those that an event loop left behind when it ended."""
         return {task for task in self._tasks if not task.done() and not task.get_loop().is_closed()}
 
     # What its transport reports to
@@ -92,7 +92,7 @@ class Link:
     def put_last(self, happened: Input) -> None:
         """Tell the core how the connection has ended, unless it was dropped."""
         if not self.is_closed:
-            self.is_closed = True  # a renewal may still wait for its token
+            self.is_closed = True  # or a renewal that still waits for its token would report after this
             self._put_always(happened)
 
     def run(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -112,7 +112,7 @@ class Link:
             self.put_last(partial(Core.closed, code=BROKEN, reason=reason))
 
     def _new_http(self, bearer: str) -> "HttpTransport":
-        # Imported where a network lets no WebSocket through: others need neither its memory nor its 100 ms.
+        # Imported only where a network lets no WebSocket through: it costs memory and 100 ms.
         from syncd_client.transport.http_transport import HttpTransport  # noqa: PLC0415
 
         return HttpTransport(self, self._url.replace("ws", "http", 1), bearer)
@@ -133,7 +133,7 @@ class Link:
 
 
 def _answered(value: object) -> Input:
-    """Return what the app's callback says with ``value``, which may be anything."""
+    """Return what the core is told of the callback's answer, which may be anything."""
     match value:
         case str():
             return partial(Core.token, token=read_token(value))

@@ -1,4 +1,4 @@
-"""Writes where nothing can be sent on the connection: ``POST /api/v1/sync/operations``, and its answer as messages."""
+"""Writes beside a connection that only reads: ``POST /api/v1/sync/operations``, and its answer as messages."""
 
 from collections.abc import Sequence
 from http import HTTPStatus
@@ -41,7 +41,7 @@ def answers(
 ) -> list[Ack | Error] | None:
     """Return what the service says to each of ``writes``; ``None``: it says nothing that a client could act on.
 
-    ``is_own``: the answer is in the service's form; what stands between may not put writes off for long.
+    ``is_own``: the answer is in the service's form; an intermediary may not put writes off for as long.
     """
     if status in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         after_ms = delay_ms(retry_after_s, is_own=is_own) or None

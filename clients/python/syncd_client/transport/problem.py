@@ -1,4 +1,4 @@
-"""Whether a refusal is the service's own: what stands between may answer anything, with any status.
+"""Whether a refusal is the service's own: an intermediary may answer anything, with any status.
 
 Source: RFC 9457, "Problem Details for HTTP APIs".
 """
@@ -19,7 +19,7 @@ class Problem(Struct, frozen=True):
     detail: str
     """Its words."""
     code: str | None = None
-    """What it calls the reason, where an app may have to tell it from others."""
+    """The service's name for the reason, where an app may need to tell it from others."""
 
 
 _decoder: Final = msgspec.json.Decoder(Problem)

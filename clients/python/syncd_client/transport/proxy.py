@@ -1,4 +1,4 @@
-"""The proxy that the system's settings name: a mistake in them is told before anything is tried with it."""
+"""The proxy that the system's settings name: a mistake in them is reported before anything is tried with it."""
 
 import importlib.util
 from typing import Final
@@ -17,9 +17,9 @@ class ProxyMistakeError(Exception):
 
 
 def proxy_mistake(address: str) -> str | None:
-    """Return why no connection to ``address`` can be had by the proxy of the system's settings, if it is for them.
+    """Return why the proxy that the system's settings name for ``address`` cannot be used; ``None``: nothing is wrong.
 
-    What they say is not repeated: there may be a password in it.
+    The reason does not repeat the settings: there may be a password in them.
     """
     setting = get_proxy(parse_uri(address))
     if setting is None:
@@ -34,10 +34,10 @@ def proxy_mistake(address: str) -> str | None:
 
 
 def proxy_for_requests(address: str) -> str | None:
-    """Return by which proxy ``address``, ``http://`` or ``https://``, is asked; ``None``: by none.
+    """Return the proxy for requests to ``address``, ``http://`` or ``https://``; ``None``: there is none.
 
-    What ``https_proxy``, ``http_proxy`` and ``no_proxy`` say, as for the WebSocket. httpx alone would also take
-    ``all_proxy``, often one that it cannot use, and fail of what it cannot read in ``no_proxy``.
+    It is what ``https_proxy``, ``http_proxy`` and ``no_proxy`` say, as for the WebSocket. Left to itself, httpx would
+    also obey ``all_proxy``, often one that it cannot use, and fail on what it cannot read in ``no_proxy``.
 
     Raises:
         ProxyMistakeError: it cannot be used.

@@ -1,4 +1,4 @@
-"""Plain requests over HTTP beside the connection: what is answered, and why one has failed."""
+"""Plain requests over HTTP beside the connection: the answer, and why one has failed."""
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -15,10 +15,10 @@ T = TypeVar("T")
 
 
 class RequestFailedError(Exception):
-    """The service was not reached, or did not do what it was asked for.
+    """The service was not reached, or did not do what it was asked to.
 
-    ``status``: of its answer, if one came. ``code``: what the service calls the reason, where it has a name for it:
-    ``device_offline``, for example.
+    ``status``: that of its answer, if one came. ``code``: the service's name for the reason, if it has one, such as
+    ``device_offline``.
     """
 
     def __init__(self, reason: str, status: int | None = None, code: str | None = None) -> None:
@@ -46,7 +46,7 @@ def decoded(answer: Answer, wanted: type[T]) -> T:
     """Return what a good answer says.
 
     Raises:
-        RequestFailedError: it is none.
+        RequestFailedError: it is not a good one.
     """
     if answer.status not in (HTTPStatus.OK, HTTPStatus.CREATED):
         raise failure(answer)

@@ -13,7 +13,7 @@ from msgspec import Struct
 MAX_EVENT_BYTES: Final = 64 << 20
 
 _LINE_END: Final = re.compile(rb"\r\n|\n|\r(?!\Z)")
-"""A carriage return at the end may be half of a line's end."""
+"""A carriage return that came last may be half of a line end, and waits for the next chunk."""
 
 
 class Event(Struct, frozen=True):
@@ -24,7 +24,7 @@ class Event(Struct, frozen=True):
 
 
 class EventTooLongError(Exception):
-    """An event has more than ``MAX_EVENT_BYTES``: nobody of ours has sent it."""
+    """An event has more than ``MAX_EVENT_BYTES``: the service never sends one."""
 
 
 class EventReader:

@@ -1,4 +1,4 @@
-"""The transport that every network should have: one WebSocket."""
+"""The transport of choice, which most networks let through: one WebSocket."""
 
 import asyncio
 from collections.abc import Callable
@@ -24,12 +24,12 @@ PROBE_TIMEOUT_S: Final = 10.0
 
 class _Connect(connect):
     def process_redirect(self, exc: Exception) -> Exception:
-        """Follow no redirect: it would carry the token to another place."""
+        """Follow no redirect: it would carry the token elsewhere."""
         return exc
 
 
 class _Connection(ClientConnection):
-    """Tells of all bytes that come, those of messages that are not whole yet included."""
+    """Tells of all bytes that come, including those of messages that are not complete yet."""
 
     on_bytes: Callable[[], None] | None = None
 
@@ -108,4 +108,4 @@ async def _send_all(line: Line, socket: ClientConnection) -> None:
         while True:
             await socket.send(messages.encode(await line.outgoing.get()))
     except ConnectionClosed:
-        return  # told by the reader
+        return  # the reader reports it
