@@ -25,7 +25,7 @@ pytestmark = [*NEEDS_NODE]
 
 
 @pytest.mark.parametrize("first", range(0, 4 * SCRIPTS, SCRIPTS))
-def test_both_cores_do_the_same(first: int) -> None:
+def test_both_cores_do_the_same_at_every_step_of_random_scripts(first: int) -> None:
     run_scripts(range(first, first + SCRIPTS))
 
 

@@ -8,7 +8,7 @@ from simulation.shrinking import MAX_WORLDS, shrink
 LARGE = next(shape for seed in range(100) if (shape := draw_shape(seed)).nodes == 3 and 5 < len(shape.faults) < 9)
 
 
-def test_what_does_not_matter_goes() -> None:
+def test_a_world_is_shrunk_to_what_matters() -> None:
     def breaks(shape: Shape) -> bool:
         return shape.nodes >= 2 and Fault.NODE_CRASHES in shape.faults and shape.steps > 20
 

@@ -75,7 +75,7 @@ def test_of_two_revocations_the_later_end_holds(
     assert store.revoked(0)[1] == [("a", holds and NOW_S + holds)]
 
 
-def test_a_repetition_is_no_news(store: SqlRevocationStore) -> None:
+def test_a_revocation_that_is_repeated_is_not_told_again(store: SqlRevocationStore) -> None:
     store.revoke("a", NOW_S + 60)
     assert store.revoked(0) == (1, [("a", NOW_S + 60)])
     store.revoke("a", NOW_S + 60)

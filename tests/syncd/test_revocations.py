@@ -70,7 +70,7 @@ async def test_another_node_learns_of_it_when_it_looks(database_url: str) -> Non
         assert (there.token_ids, there.disconnected) == ({"stolen": None}, ["stolen"])
 
 
-async def test_a_node_looks_by_itself(database_url: str) -> None:
+async def test_a_node_looks_for_revocations_by_itself(database_url: str) -> None:
     async with running(database_url) as here, running(database_url, poll_s=0.0) as there:
         await here.revocations.revoke("stolen", None)
         async with asyncio.timeout(TIMEOUT_S):

@@ -118,7 +118,7 @@ def test_each_value_has_a_source_and_what_was_around_it_is_known(tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", [" a", "a ", "a\tb", "Zo\u00eb", os.fsdecode(b"\xff"), "~", "a\nb", "%41", "'"])
-def test_a_path_is_what_it_is(name: str) -> None:
+def test_the_value_of_a_path_is_taken_as_it_is_but_for_a_line_end(name: str) -> None:
     for ending in ("", "\r\n"):
         loaded = load({}, {f"SYNCD_{path.upper()}": f"/x/{name}{ending}" for path in PATHS})
         assert {getattr(loaded, path) for path in PATHS} == {Path(f"/x/{name}")}

@@ -185,7 +185,7 @@ async def test_a_bus_that_does_not_take_it_is_no_reason_to_wait(
     await _until(lambda: outcomes == [outcome])
 
 
-async def test_a_bus_that_does_not_answer_is_given_so_many(wired: Wired) -> None:
+async def test_a_bus_that_does_not_answer_is_given_a_bounded_number_of_commands(wired: Wired) -> None:
     for number in range(MAX_PUBLISHING):
         assert await wired.send(0, known("b"), user_id=f"u{number}") == []
     assert await wired.send(0, known("b")) == ["bus_unavailable"]
@@ -231,7 +231,7 @@ async def test_a_command_of_another_node_is_shown_here_once(wired: Wired) -> Non
     assert (wired.bus_metrics.refused, wired.metrics.delivered) == ({"replayed": 1}, 2)
 
 
-async def test_it_is_shown_for_as_long_as_it_is_fresh_and_not_at_all_afterwards(wired: Wired) -> None:
+async def test_a_command_is_shown_for_as_long_as_it_is_fresh_and_not_at_all_afterwards(wired: Wired) -> None:
     await wired.tell(wired.remote(sent_ms=wired.wall_clock.now_ms - 20_000))
     assert wired.shown[0].until_s == 1_010.0
     await wired.tell(wired.remote(id="2", sent_ms=wired.wall_clock.now_ms - MAX_COMMAND_AGE_MS - 1))

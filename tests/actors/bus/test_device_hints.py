@@ -96,7 +96,9 @@ async def test_each_hint_is_on_the_bus_however_long_the_one_before_was_taken(wir
             await asyncio.sleep(0)
 
 
-async def test_a_bus_that_does_not_answer_has_so_many_and_the_oldest_of_the_others_are_dropped(wired: Wired) -> None:
+async def test_a_bus_that_does_not_answer_is_given_a_bounded_number_and_the_oldest_that_wait_are_dropped(
+    wired: Wired,
+) -> None:
     def seen(count: int) -> ShowSeen:
         return ShowSeen(tuple(UserDevicesSeen(f"u{number}", TV, is_elsewhere=True) for number in range(count)))
 

@@ -132,7 +132,7 @@ def test_between_the_fragments_of_a_message_nothing_is_written(outbox: Outbox, s
     assert (socket.writes, outbox.is_message_open) == ([*CHUNKS, b"answer"], False)
 
 
-def test_nor_is_anything_between_the_fragments_of_the_last_part_but_behind_it_at_once(
+def test_between_the_fragments_of_the_last_part_nothing_is_written_but_behind_it_at_once(
     outbox: Outbox, socket: RecordingSocket
 ) -> None:
     socket.becomes_congested = True

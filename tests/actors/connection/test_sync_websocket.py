@@ -175,7 +175,7 @@ async def test_a_device_without_since_joins_and_is_sent_nothing_of_its_own(conne
 
 
 @pytest.mark.parametrize("polls", [False, True])
-async def test_a_poll_is_known_as_one(connect: Connect, polls: bool) -> None:
+async def test_the_watchlist_is_told_whether_a_device_polls(connect: Connect, polls: bool) -> None:
     device = connect(since=3, polls=polls)
     await device.tell()
     (join,) = device.told_of(Join)

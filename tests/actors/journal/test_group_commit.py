@@ -327,7 +327,9 @@ async def test_nothing_is_kept_of_a_user_whose_writes_are_answered(by_hand: ByHa
     assert not {"ann", "bob"} & strings_kept_by(by_hand.commits)
 
 
-async def test_nor_of_one_whose_flood_has_ended_in_an_outage(by_hand: ByHand, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_nothing_is_kept_of_a_user_whose_flood_has_ended_in_an_outage(
+    by_hand: ByHand, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(group_commit, "MAX_HELD_OF_USER", 4)
     by_hand.add(*[f"ann {number}" for number in range(MAX_GATHERED_OF_USER + 6)])
     assert by_hand.metrics.writes_refused == 2

@@ -149,7 +149,7 @@ async def test_who_reads_a_list_once_does_not_rest_however_much_others_write(mon
     await ref.stop(block=False)
 
 
-async def test_a_rest_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_user_who_rests_is_read_again_when_the_rest_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reading_time, "FREE_S", 0)
     monkeypatch.setattr(reading_time, "MAX_REST_S", 0.01)
     store, metrics = StoreByHand(), JournalMetrics()

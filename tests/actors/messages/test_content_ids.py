@@ -12,7 +12,7 @@ from tests.contents import NO_CONTENT_IDS, NO_TEXT_IDS, SPELLED, SPELLINGS, TEXT
 PROTOCOL = Path(__file__).parents[3] / "docs" / "protocol.md"
 
 
-def test_each_kind_goes_by_its_name() -> None:
+def test_each_kind_of_content_ids_is_found_by_its_name() -> None:
     assert {kind: ids.kind for kind, ids in CONTENT_IDS.items()} == {"uuid": "uuid", "text": "text"}
 
 

@@ -128,7 +128,7 @@ async def test_nobody_here_hears_of_a_list_that_nobody_here_needs(
     assert (others.journal, others.relayed) == ([], [])
 
 
-async def test_its_revisions_are_not_those_of_the_watchlist(
+async def test_a_lists_revisions_are_not_those_of_the_watchlist(
     user: ActorRef[WatchlistSync], others: Others, devices: Devices, handled: Handled
 ) -> None:
     connection = devices.connection("tv")

@@ -50,7 +50,7 @@ def test_the_wheel_holds_every_built_module() -> None:
 
 
 @pytest.mark.usefixtures("toolchain")
-def test_the_types_hold() -> None:
+def test_the_type_checker_finds_no_error() -> None:
     run("npm", "run", "check")
 
 

@@ -199,13 +199,13 @@ def test_what_is_no_store_is_refused_with_one(store: Any) -> None:
 
 
 @pytest.mark.parametrize("content_ids", [A, A.encode(), 7, None])
-async def test_one_content_is_not_many(client: Client, content_ids: Any) -> None:
+async def test_a_single_id_where_many_are_expected_is_refused(client: Client, content_ids: Any) -> None:
     with pytest.raises(TypeError, match=r"^content_ids: must be a list of UUIDs"):
         client.add_many(content_ids)
     assert client.items == ()
 
 
-async def test_of_many_contents_none_is_taken_if_one_is_none(client: Client) -> None:
+async def test_of_many_contents_none_is_added_if_one_id_is_not_valid(client: Client) -> None:
     with pytest.raises(ValueError, match=r"^content_id: must be a UUID, not 'movie-1'"):
         client.add_many([A, "movie-1"])
     assert (client.items, client.queued) == ((), 0)

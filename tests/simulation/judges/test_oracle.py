@@ -58,7 +58,7 @@ JOURNALS = {
 
 
 @pytest.mark.parametrize("journal", JOURNALS.values(), ids=JOURNALS)
-def test_a_journal_that_breaks_it_does_not(witness: Witness, journal: Journal) -> None:
+def test_a_journal_that_breaks_the_promise_does_not_pass(witness: Witness, journal: Journal) -> None:
     assert list(judge(witness, "ann", journal))
 
 
@@ -73,7 +73,7 @@ CHANGES: dict[str, Callable[[Witness], object]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
-def test_an_answer_that_breaks_it_does_not(witness: Witness, change: Callable[[Witness], object]) -> None:
+def test_an_answer_that_breaks_the_promise_does_not_pass(witness: Witness, change: Callable[[Witness], object]) -> None:
     change(witness)
     assert list(judge(witness, "ann", GOOD))
 

@@ -83,7 +83,7 @@ def test_what_the_protocol_promises_passes(witness: Witness, told: list[dict[str
 
 
 @pytest.mark.parametrize("told", BAD.values(), ids=BAD)
-def test_what_it_excludes_does_not(witness: Witness, told: list[dict[str, Any]]) -> None:
+def test_what_the_protocol_excludes_is_a_violation(witness: Witness, told: list[dict[str, Any]]) -> None:
     watch = ConnectionWatch(witness, "ann", "tv", "/ws?since=2")
     for message in told:
         watch.see(message)

@@ -20,7 +20,7 @@ def arranged(statement: Statement, dialect: Dialect, *parameters: object) -> Row
     return parameters if compiled.arrange is None else compiled.arrange(parameters)
 
 
-def test_it_is_compiled_once_for_each_database() -> None:
+def test_a_statement_is_compiled_once_for_each_database() -> None:
     statement = Statement(select(contexts).where(contexts.c.line == bindparam("of_line")))
     texts = []
     for dialect in DIALECTS:
@@ -51,7 +51,7 @@ def test_a_parameter_may_stand_in_several_places(dialect: Dialect) -> None:
     assert arranged(Statement(clause), dialect, 1, 2) == (1, 2, 2, 1)
 
 
-def test_constants_are_filled_in(dialect: Dialect) -> None:
+def test_constants_in_a_statement_are_passed_with_its_parameters(dialect: Dialect) -> None:
     of_tv = select(contexts).where(contexts.c.replica == "tv")
     assert arranged(Statement(of_tv), dialect) == ("tv",)
     both = Statement(of_tv.where(contexts.c.line == bindparam("of_line")))
@@ -73,6 +73,6 @@ def test_only_a_server_locks_rows(skip_locked: bool) -> None:
     assert ends == ["?", "%s FOR UPDATE SKIP LOCKED" if skip_locked else "%s FOR UPDATE"]
 
 
-def test_a_percent_sign_is_no_place(dialect: Dialect) -> None:
+def test_a_percent_sign_is_no_parameter(dialect: Dialect) -> None:
     written = Statement(text("SELECT 7 % 4")).compiled(dialect).text
     assert written == ("SELECT 7 %% 4" if dialect.paramstyle == "format" else "SELECT 7 % 4")

@@ -95,7 +95,7 @@ def test_a_repetition_gets_the_first_answer_and_changes_nothing(journal: SqlJour
     assert_repeats(journal, case.operation, first)
 
 
-def test_a_repetition_in_the_same_batch_does_too(journal: SqlJournalStore, case: Case) -> None:
+def test_a_repetition_in_the_same_batch_gets_the_first_answer(journal: SqlJournalStore, case: Case) -> None:
     commit(journal, *case.before)
     first, *_, again = journal.commit([case.operation, *case.meanwhile, case.operation])
     assert first.status is case.status
@@ -104,7 +104,7 @@ def test_a_repetition_in_the_same_batch_does_too(journal: SqlJournalStore, case:
     assert_repeats(journal, case.operation, first)
 
 
-def test_a_repetition_does_so_on_another_node_and_when_its_revision_is_history(
+def test_a_repetition_gets_the_first_answer_on_another_node_and_when_its_revision_is_pruned(
     open_journal: OpenJournal, database_url: str, author: Writes, case: Case
 ) -> None:
     here, there = open_journal(database_url, SHORT), open_journal(database_url, SHORT)

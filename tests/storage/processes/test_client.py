@@ -46,7 +46,7 @@ async def test_answers_come_in_the_order_asked_and_to_nobody_who_has_gone(databa
         assert revisions == [1, 2, 3, *range(5, 21)]
 
 
-def test_it_works_on_uvloop_too(sqlite_url: str, author: Writes) -> None:
+def test_a_process_that_dies_is_replaced_on_uvloop_too(sqlite_url: str, author: Writes) -> None:
     async def write() -> None:
         async with running(sqlite_url, DEADLINE_S) as store:
             await store.commit(author.add("alien"))
@@ -166,7 +166,7 @@ async def test_a_write_whose_answer_is_lost_is_found_by_its_operation_id(sqlite_
         assert await store.revision() == 1
 
 
-async def test_one_that_dies_again_and_again_is_started_ever_more_slowly(tmp_path: Path) -> None:
+async def test_a_process_that_dies_again_and_again_is_started_ever_more_slowly(tmp_path: Path) -> None:
     async with running(f"sqlite:///{tmp_path}/journal.db") as store:
         began_s = time.monotonic()
         for _ in range(4):
@@ -178,7 +178,7 @@ async def test_one_that_dies_again_and_again_is_started_ever_more_slowly(tmp_pat
         assert time.monotonic() - began_s >= 0.1 + 0.2 + 0.4
 
 
-async def test_one_that_has_answered_since_is_started_again_at_once(sqlite_url: str, author: Writes) -> None:
+async def test_a_process_that_has_answered_since_is_started_again_at_once(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
         for name in ("alien", "brazil", "casablanca"):
             os.kill(store.client.pids()["writer"], signal.SIGKILL)
@@ -187,7 +187,7 @@ async def test_one_that_has_answered_since_is_started_again_at_once(sqlite_url: 
             await store.commit(author.add(name))
 
 
-async def test_one_that_cannot_be_started_again_is_tried_until_it_can(sqlite_url: str, author: Writes) -> None:
+async def test_a_process_that_cannot_be_started_again_is_tried_until_it_can(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (0, hard))
@@ -205,7 +205,7 @@ async def test_one_that_cannot_be_started_again_is_tried_until_it_can(sqlite_url
         await store.in_the_end(lambda: store.commit(author.add("alien")))
 
 
-async def test_none_is_started_again_after_the_end(sqlite_url: str, author: Writes) -> None:
+async def test_no_process_is_started_again_after_the_end(sqlite_url: str, author: Writes) -> None:
     async with running(sqlite_url) as store:
         for _ in range(2):  # after the second time it is not started at once
             os.kill(store.client.pids()["writer"], signal.SIGKILL)

@@ -62,7 +62,7 @@ def test_each_field_keeps_its_latest_word(journal: SqlJournalStore) -> None:
     assert {(one["type"], one["list"]) for one in shown(journal)} == {("list_update", "kids")}
 
 
-def test_an_item_that_was_removed_begins_without(journal: SqlJournalStore) -> None:
+def test_an_item_that_is_added_again_after_its_removal_has_no_data_and_no_position(journal: SqlJournalStore) -> None:
     journal.commit([operation("add", 1, data={"note": "a"}, position="m")])
     journal.commit([operation("remove", 2), operation("add", 3)])
     assert carried(journal) == [(None, None)]
@@ -97,7 +97,7 @@ def test_a_later_page_shows_what_items_carried_at_the_first(journal: SqlJournalS
     assert [item.data for item in rest.items] == [b'{"film":2}', b'{"film":1}']
 
 
-def test_of_what_items_carry_a_page_is_json_however_many_objects_that_is(journal: SqlJournalStore) -> None:
+def test_a_page_shows_the_data_of_its_items_as_json_however_many_objects_it_holds(journal: SqlJournalStore) -> None:
     data: dict[str, Any] = {"a": [[]] * 330}
     journal.commit([operation("add", 1, data=data)])
     first = items(journal)
@@ -129,7 +129,7 @@ def test_devices_that_reorder_offline_converge_whoever_comes_first(changes: list
 
 
 @pytest.mark.parametrize("size", [1, 64])
-def test_what_is_stored_comes_back(journal: SqlJournalStore, size: int) -> None:
+def test_data_and_positions_are_read_as_they_were_written(journal: SqlJournalStore, size: int) -> None:
     data = {"Zoë": ["\u0000", 1.5, None, {"deep": -(2**63)}], "big": 2**64 - 1}
     journal.commit([operation("add", 1, operation_id="x", data=data, position="~" * size)])
     assert carried(journal) == [(data, "~" * size)]

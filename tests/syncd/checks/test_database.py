@@ -49,7 +49,7 @@ def test_a_database_that_exists_is_tried_without_a_change(tmp_path: Path, journa
         ("BEGIN IMMEDIATE", "failed", "database is locked"),
     ],
 )
-def test_a_database_that_needs_attention(
+def test_what_is_wrong_with_a_database_is_told_with_what_to_do(
     tmp_path: Path, journal: sqlite3.Connection, change: str, status: str, said: str
 ) -> None:
     journal.executescript(change)

@@ -17,7 +17,9 @@ from syncd.checks.file_modes import everyone_may_read, others_may_access
         (0o644, True, True),
     ],
 )
-def test_a_mode_says_who_may(tmp_path: Path, mode: int, others: bool, everyone: bool) -> None:
+def test_a_files_mode_says_whether_others_may_read_or_change_it(
+    tmp_path: Path, mode: int, others: bool, everyone: bool
+) -> None:
     file = tmp_path / "secret"
     file.touch()
     file.chmod(mode)

@@ -8,7 +8,7 @@ from syncd.settings import Settings
 from tests.daemon import SECRET
 
 
-async def test_what_is_right_is_not_told(tmp_path: Path) -> None:
+async def test_sound_settings_give_no_line_at_the_start(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, jwt_secret=SECRET, max_connections=100)
     assert await run_checks_of_a_start(Resolved(settings), {}) == []
 

@@ -84,7 +84,7 @@ def test_a_public_key_file_verifies_what_its_keys_type_can(tmp_path: Path, key: 
         authenticator.authenticate(token())
 
 
-def test_of_that_only_what_is_allowed(tmp_path: Path) -> None:
+def test_of_what_a_public_keys_type_can_verify_only_allowed_algorithms_are_accepted(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
     file.write_bytes(pem(RSA_KEY))
     authenticator = Authenticator(public_key_file(file, ["PS256", "ES256"]))

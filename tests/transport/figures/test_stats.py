@@ -37,7 +37,7 @@ def test_latencies_are_in_milliseconds_over_the_last_thousand(sources: Sources) 
     assert round(latency.average_ms, 3) == 1500.5
 
 
-def test_a_reading_stays_as_it_was(sources: Sources) -> None:
+def test_figures_that_were_read_do_not_change_afterwards(sources: Sources) -> None:
     before = stats(sources)
     sources.metrics.closes[4001] += 1
     sources.metrics.writes.outcomes["list", "added"] += 1

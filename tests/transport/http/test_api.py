@@ -35,7 +35,7 @@ async def test_a_page_of_an_allowed_origin_may_use_the_api() -> None:
 
 
 @pytest.mark.parametrize("allowed", [(), (PAGE,), ("*",)])
-async def test_a_page_of_another_origin_may_not(allowed: tuple[str, ...]) -> None:
+async def test_a_page_of_another_origin_may_not_use_the_api(allowed: tuple[str, ...]) -> None:
     async with client(http_api(api_deps(allowed_origins=allowed)).app) as api:
         for response in (
             await api.options(WATCHLIST, headers=preflight("https://evil.example")),

@@ -81,12 +81,12 @@ async def test_work_that_raises_does_not_stop_the_rest() -> None:
     assert [type(failure) for failure in failures] == [ValueError]
 
 
-async def test_a_loop_has_one_queue() -> None:
+async def test_a_loop_has_one_queue_for_all() -> None:
     assert time_sliced_queue() is time_sliced_queue()
 
 
 @pytest.mark.parametrize("_", [1, 2])
-async def test_another_loop_has_another(_: int) -> None:
+async def test_another_loop_has_another_queue(_: int) -> None:
     done = asyncio.Event()
     time_sliced_queue().run(done.set, Storm.ARRIVALS)
     await asyncio.wait_for(done.wait(), TIMEOUT_S)

@@ -249,7 +249,7 @@ def test_it_is_one_and_nowhere_else(text: str) -> None:
         ("target_device_id", {"type": "device_command", "command_type": "play"}),
     ],
 )
-def test_of_a_name_the_rule_is_told(field: str, message: dict[str, str]) -> None:
+def test_a_message_with_a_wrong_name_is_refused_with_the_rule_for_names(field: str, message: dict[str, str]) -> None:
     refused = decode(msgspec.json.encode({**message, field: "a\x07b", "id": "n"}).decode())
     assert isinstance(refused, Malformed)
     assert (refused.code, refused.field, refused.id) == ("invalid_field", field, "n")

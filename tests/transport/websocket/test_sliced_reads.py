@@ -191,7 +191,7 @@ async def test_a_closed_socket_can_be_ended() -> None:
     other.close()
 
 
-async def test_a_loop_has_one() -> None:
+async def test_all_reads_of_a_loop_share_one_queue() -> None:
     assert sliced_reads() is sliced_reads()
 
 

@@ -212,7 +212,7 @@ TABLE: Final[dict[str, tuple[Callable[[Echo], None], tuple[str, ...]]]] = {
         for start, expected in zip(STARTS, row, strict=True)
     ],
 )
-async def test_every_event_in_every_state(
+async def test_every_event_in_every_state_does_what_the_table_says(
     start: Callable[[], Echo], event: Callable[[Echo], None], expected: str
 ) -> None:
     echo = start()

@@ -43,7 +43,7 @@ def test_inserting_at_one_place_grows_slowly(case: dict[str, Any]) -> None:
 
 
 @given(st.none() | positions, st.none() | positions)
-def test_it_is_between_as_text_and_leaves_room_on_both_sides(a: str | None, b: str | None) -> None:
+def test_a_position_is_between_as_text_and_leaves_room_on_both_sides(a: str | None, b: str | None) -> None:
     low = (a or "").rstrip("0")
     if b is not None and low >= b.rstrip("0"):
         with pytest.raises(ValueError, match=r"^a: must be before b"):

@@ -45,7 +45,7 @@ def test_only_what_has_to_get_a_position_gets_one_as_in_every_client(case: dict[
     st.integers(0, 7),
     st.booleans(),
 )
-def test_it_stands_where_it_was_put_and_nothing_else_has_moved(
+def test_a_moved_item_stands_where_it_was_put_and_no_other_has_moved(
     positions: list[str | None], moved: int, other: int, is_before: bool
 ) -> None:
     items = shown(*positions)

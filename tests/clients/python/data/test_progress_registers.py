@@ -19,7 +19,7 @@ from syncd_client.data.progress_registers import percent_of
         (10_000_000, 5e-324, 100),
     ],
 )
-def test_it_is_rounded_to_a_tenth_and_at_most_a_hundred(
+def test_a_percentage_is_rounded_to_a_tenth_and_at_most_a_hundred(
     position: float, duration: float | None, percent: float
 ) -> None:
     assert percent_of(position, duration) == percent

@@ -80,7 +80,7 @@ async def test_what_ends_in_time_is_not_given_up() -> None:
     assert not deadlines.end(late)
 
 
-async def test_a_thousand_have_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_thousand_answers_share_one_timer(monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     made: list[float] = []
     call_later = loop.call_later

@@ -44,7 +44,7 @@ async def test_a_path_says_what_it_allows(api: aiohttp.ClientSession, path: str,
 
 @integration
 @pytest.mark.parametrize("path", ["/nothing", "/health/", WATCHLIST + "/", "/HEALTH"])
-async def test_another_path_is_404(api: aiohttp.ClientSession, path: str) -> None:
+async def test_a_path_where_nothing_is_is_404(api: aiohttp.ClientSession, path: str) -> None:
     async with api.get(path) as response:
         assert response.status == 404
         assert (await response.json(content_type=None))["detail"] == f"There is nothing at {path}."

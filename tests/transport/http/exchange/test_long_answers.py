@@ -61,7 +61,7 @@ async def test_a_long_answer_leaves_part_by_part_and_counts_as_unread_until_the_
     assert not unread(quotas)
 
 
-async def test_one_that_is_broken_off_is_not_counted_any_more() -> None:
+async def test_a_long_answer_that_is_broken_off_is_not_counted_any_more() -> None:
     client, quotas = Client(), Quotas(Limits())
     task = client.answer(LongAnswer(BODY, {}, quotas, "ann"))
     await client.take(1)
@@ -71,7 +71,7 @@ async def test_one_that_is_broken_off_is_not_counted_any_more() -> None:
     assert not unread(quotas)
 
 
-async def test_a_short_one_is_sent_at_once() -> None:
+async def test_a_short_answer_is_sent_at_once() -> None:
     client, quotas = Client(), Quotas(Limits())
     task = client.answer(LongAnswer(b"[]", {}, quotas, "ann"))
     await client.take(2)

@@ -247,7 +247,7 @@ def test_a_byte_order_mark_before_the_body_is_ignored(body: bytes) -> None:
 
 
 @pytest.mark.parametrize("body", [BOM * 1_000 + b"[1]", BOM, b"[1]" + BOM, b" " + BOM + b"[1]", BOM + b"[1"])
-def test_one_is_and_nowhere_else(body: bytes) -> None:
+def test_a_byte_order_mark_anywhere_else_in_the_body_is_refused(body: bytes) -> None:
     with pytest.raises(Problem, match="not as documented") as refused:
         decode(msgspec.json.decode, body)
     assert refused.value.status == 400
@@ -262,7 +262,7 @@ def test_a_body_of_another_encoding_is_told_of_it(encoding: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a\nb", "x" * 129])
-def test_of_a_name_in_a_body_the_rule_is_told(name: str) -> None:
+def test_a_body_with_a_wrong_name_is_refused_with_the_rule_for_names(name: str) -> None:
     with pytest.raises(Problem) as refused:
         decode(msgspec.json.Decoder(ListRequest).decode, json.dumps({"name": name}).encode())
     assert refused.value.status == 400
@@ -270,6 +270,6 @@ def test_of_a_name_in_a_body_the_rule_is_told(name: str) -> None:
     assert refused.value.detail == f"name: {rule}."
 
 
-def test_of_a_notice_the_rule_is_told_too() -> None:
+def test_a_wrong_notice_is_refused_with_the_rule_for_notices() -> None:
     with pytest.raises(Problem, match=r"^message: must be a text of 1 to 1000 characters, none of them a control"):
         decode(msgspec.json.Decoder(NoticeRequest).decode, b'{"message":"Back at 5.\\n"}')

@@ -16,7 +16,7 @@ def test_a_host_may_have_a_port_or_be_empty(value: bytes) -> None:
 @pytest.mark.parametrize(
     "value", [None, SEVERAL_HOSTS, b"a b", b"h/p", b"u@h", b"h:80:90", b"h:x", b"[::1", b"h\xe9", b"http://h"]
 )
-def test_what_is_none_is_not_taken_for_one(value: bytes | None) -> None:
+def test_what_is_no_host_is_not_taken_for_one(value: bytes | None) -> None:
     assert not is_host(value)
 
 

@@ -69,7 +69,9 @@ def test_a_deadline_is_missed_once(clock: Clock, deadline: MovingDeadline, misse
     assert missed == [105 + SECOND_LOOK_S]
 
 
-def test_moving_it_on_makes_no_timer(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+def test_a_deadline_that_moves_makes_no_timer_of_its_own(
+    clock: Clock, deadline: MovingDeadline, missed: list[float]
+) -> None:
     for _ in range(1000):
         deadline.move(5)
         clock.pass_time(clock.now_s + 0.001)
@@ -79,7 +81,7 @@ def test_moving_it_on_makes_no_timer(clock: Clock, deadline: MovingDeadline, mis
     assert len(clock.timers) == 3
 
 
-def test_it_may_move_to_an_earlier_time(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+def test_a_deadline_may_move_to_an_earlier_time(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
     deadline.move(30)
     deadline.move(5)
     clock.pass_time(200)
@@ -94,7 +96,7 @@ def test_a_timer_that_fires_a_moment_early_is_not_set_again_and_again(
     assert (len(missed), len(clock.timers)) == (1, 2)
 
 
-def test_one_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+def test_a_deadline_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
     deadline.move(5)
     deadline.end()
     assert clock.timers[-1].is_cancelled  # what it would call is free
@@ -103,7 +105,7 @@ def test_one_that_has_ended_is_not_missed(clock: Clock, deadline: MovingDeadline
     assert missed == []
 
 
-def test_one_that_was_not_set_may_end(deadline: MovingDeadline) -> None:
+def test_a_deadline_that_was_never_set_may_end(deadline: MovingDeadline) -> None:
     deadline.end()
 
 
@@ -121,7 +123,9 @@ def test_after_an_absence_of_any_length_there_is_time_to_read_what_has_come(
     assert len(missed) == 1
 
 
-def test_an_absence_gives_no_more_than_that(clock: Clock, deadline: MovingDeadline, missed: list[float]) -> None:
+def test_an_absence_is_forgiven_once_and_not_twice_in_a_row(
+    clock: Clock, deadline: MovingDeadline, missed: list[float]
+) -> None:
     deadline.move(5)
     for now_s in (130, 150):
         clock.now_s = now_s

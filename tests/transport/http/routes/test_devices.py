@@ -134,7 +134,7 @@ async def test_what_no_device_is_called_or_says_is_refused(path: str, body: Any)
     assert (await asking()("PUT", f"{DEVICES}/{path}", body))[0] == 400
 
 
-async def test_no_database_no_devices() -> None:
+async def test_devices_that_cannot_be_read_now_are_503() -> None:
     assert (await asking(found=ReadFailed("away"))("GET", DEVICES))[0] == 503
 
 

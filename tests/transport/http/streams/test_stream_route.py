@@ -124,7 +124,7 @@ async def test_head_and_comment_leave_at_once_and_messages_as_they_come(service:
             assert (await events.next()).content["revision"] == revision
 
 
-async def test_one_that_resumes_gets_what_it_missed_first(service: Service) -> None:
+async def test_a_stream_that_resumes_begins_with_what_it_missed(service: Service) -> None:
     service.watchlist.missed = (frame(b'{"revision":4}'), frame(b'{"revision":5}'))
     async with service.get("?since=3") as response:
         events = EventReader(response)
@@ -204,7 +204,7 @@ async def test_a_wrong_query_is_named(service: Service, query: str, names: str) 
         assert names in (await response.json())["detail"]
 
 
-async def test_one_that_resumes_is_a_read(start: Start) -> None:
+async def test_a_stream_that_resumes_counts_as_a_read(start: Start) -> None:
     service = await start(limits=Limits(reads_per_second=0.01, read_burst=1))
     for status in (200, 429):
         async with service.get("?since=0&poll=0") as response:
@@ -334,7 +334,9 @@ async def test_who_sends_a_request_behind_a_stream_loses_it(service: Service) ->
 
 
 @pytest.mark.parametrize("query", ["", "?since=0&poll=55"])
-async def test_none_is_opened_for_who_has_sent_a_request_behind_it_already(service: Service, query: str) -> None:
+async def test_no_stream_is_opened_for_a_client_that_has_sent_a_request_behind_it_already(
+    service: Service, query: str
+) -> None:
     async with connected(service.port) as raw:
         await raw.send(request(query) + request("?since=0&poll=0"))
         answer = await raw.answer()
