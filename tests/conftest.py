@@ -61,7 +61,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None]:
-    """Keep the garbage collector from what is collected, hundreds of thousands of objects that stay to the end."""
+    """Take the collected tests, hundreds of thousands of objects that stay to the end, out of garbage collection."""
     gc.disable()
     try:
         return (yield)
@@ -74,7 +74,7 @@ _ALL_START_PROCESSES = re.compile(rb"^pytestmark = .*\bpytest\.mark\.integration
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Import no module of which each test would be deselected: that takes longer than most tests."""
+    """Import no module whose tests would all be deselected: an import takes longer than most tests."""
     if config.option.markexpr == "not integration" and collection_path.suffix == ".py":
         return _ALL_START_PROCESSES.search(collection_path.read_bytes()) is not None or None
     return None
@@ -112,7 +112,7 @@ _LONG = frozenset(
         *("test_killed_at_every_step.py", "test_restarts.py", "test_resume_storm.py", "test_soak.py", "test_wheel.py"),
     }
 )
-"""Files with a test of 15 s and more. One that begins last is waited for by idle processors."""
+"""Files with a test of 15 s and more: they begin first, or idle processors would wait for them at the end."""
 
 
 class _ProcessGuard:

@@ -1,4 +1,4 @@
-"""What people name a content by: the spellings of one UUID and what is none, other text and what is not even that."""
+"""Content ids for tests: the spellings of one UUID and what is none, other text, and what is not even text."""
 
 from typing import Final
 

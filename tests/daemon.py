@@ -131,7 +131,7 @@ def user() -> str:
 
 @pytest.fixture(params=["", "?asgi"], ids=["direct", "asgi"])
 def way(request: pytest.FixtureRequest) -> str:
-    """Put behind the path of a write, this lets the protocol answer it, or the application: a query is unusual."""
+    """Appended to a write's path, it has the protocol answer it, or with a query, which is unusual, the application."""
     way: str = request.param
     return way
 

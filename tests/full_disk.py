@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def files_limited_to(size_bytes: int, pid: int = 0) -> Iterator[None]:
-    """Let no file of the process ``pid`` (0: this one) grow: what a full disk does, without filling one."""
+    """Let no file of the process ``pid`` (0: this one) grow, which is what a full disk does, without filling one."""
     soft, hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)
     resource.prlimit(pid, resource.RLIMIT_FSIZE, (size_bytes, hard))
     try:

@@ -31,7 +31,7 @@ _PRIMES = (
         "ff4c2cd774d8dc02f5ed7b27536910d232c481d984ec7ab4a48221db8bbc6285",
     ),
 )
-"""Of three keys, which have no use but in tests."""
+"""The primes of three keys that have no use but in tests."""
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Databases that are migrated, where the migration itself is not what a test is about."""
+"""Databases that are migrated already, for tests that are not about the migration itself."""
 
 import sqlite3
 from contextlib import closing, suppress
@@ -15,7 +15,7 @@ _migrating = Lock()
 
 
 def migrate(url: str) -> None:
-    """As that of the store; a new SQLite file is a copy of one that was migrated, with an epoch of its own."""
+    """Migrate as the store does; but a new SQLite file is a copy of a migrated one, with an epoch of its own."""
     file = sqlite_file(url)
     if file is None or file.exists() or not file.parent.is_dir():
         schema.migrate(url)

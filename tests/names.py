@@ -1,4 +1,4 @@
-"""What people call their devices, and what no name can be."""
+"""Names that people give their devices, and texts that cannot be a name."""
 
 from typing import Final
 

@@ -21,7 +21,7 @@ def project(directory: Path = ROOT) -> dict[str, Any]:
 
 @cache
 def needed() -> dict[str, list[str]]:
-    """Return each package that the daemon needs here, with whose need it is: the daemon's, or that of extras."""
+    """Return each package that the daemon needs here, with what needs it: the daemon itself, or which extras."""
     found: dict[str, list[str]] = {}
     base = [*project()["dependencies"], *project(ROOT / "clients" / "python")["dependencies"]]
     optional = project()["optional-dependencies"]

@@ -31,7 +31,7 @@ def install(package: Path) -> None:
 
 
 def assert_no_address(package: Path) -> None:
-    """Whoever installs ``package`` is to take its registry, not that of who locked it."""
+    """Check that the lock file of ``package`` names no registry: whoever installs it uses their own."""
     packages = json.loads((package / "package-lock.json").read_text())["packages"]
     assert all("resolved" not in one for one in packages.values())
     assert all("integrity" in one for name, one in packages.items() if name)

@@ -1,4 +1,4 @@
-"""What an object keeps in memory: whoever serves users for months must forget each of them."""
+"""What an object keeps in memory: what serves users for months must forget each of them."""
 
 import gc
 from types import FunctionType, ModuleType

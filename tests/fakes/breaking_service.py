@@ -18,11 +18,11 @@ from websockets.typing import Subprotocol
 ITEMS: Final = 10_000
 PIECE_ITEMS: Final = 500
 PIECES_EACH: Final = 3
-"""So many pieces pass on each connection; it breaks in the middle of the next one."""
+"""How many pieces pass on each connection, before it breaks in the middle of the next one."""
 REVISION: Final = 20_000
 EPOCH: Final = "e1"
 CHANGES_AT_CONNECTION: Final = 4
-"""Then the list is another one, and begins again."""
+"""At which connection the list is another one by then, and begins again."""
 
 
 def content(number: int) -> str:
@@ -34,7 +34,7 @@ UNWANTED: Final = content(999_999)
 
 
 class BreakingService:
-    """Has one list of ``ITEMS`` contents, 0 the newest.
+    """Serves one list of ``ITEMS`` contents, of which 0 is the newest.
 
     It has no room for the adds of the first replica that it hears of, nor for ``UNWANTED``.
     """

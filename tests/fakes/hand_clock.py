@@ -2,7 +2,7 @@
 
 
 class HandClock:
-    """Seconds, from wherever the test begins."""
+    """Tells seconds, from whatever the test begins with."""
 
     def __init__(self, now_s: float = 1_000.0) -> None:
         self.now_s = now_s

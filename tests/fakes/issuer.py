@@ -1,4 +1,4 @@
-"""An issuer of keys: an HTTP server that answers one request as a test wants."""
+"""An issuer of keys that answers a single request: an HTTP server with the answer that a test gives it."""
 
 import asyncio
 import time

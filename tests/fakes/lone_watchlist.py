@@ -38,7 +38,7 @@ class LoneWatchlist:
         """Who has taken a part of the list that was not the last."""
         self.missed: tuple[bytes, ...] = ()
         self.parts: list[ListPart] = []
-        """Of the list, told to who resumes instead of what was missed."""
+        """The parts of the list, shown to a device that resumes instead of what it missed."""
         self.writes = 0
 
     def tell(self, request: WatchlistRequest) -> None:

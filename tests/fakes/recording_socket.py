@@ -19,7 +19,7 @@ class RecordingSocket:
         self.in_kernel = 0
         """Bytes that it has taken, and the other end has not confirmed."""
         self.becomes_congested = False
-        """By the next write."""
+        """Whether the next write makes it congested."""
 
     def write(self, frames: bytes) -> None:
         self.writes.append(frames)

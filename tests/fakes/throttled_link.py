@@ -24,7 +24,7 @@ class ThrottledLink(Relay):
         self._bytes_per_s = bytes_per_s
         self._bytes_each = bytes_each
         self.connections = 0
-        """That were made."""
+        """How many connections were made."""
         self._turn = asyncio.Lock()
 
     @override
