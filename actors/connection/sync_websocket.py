@@ -195,6 +195,7 @@ class SyncWebSocket(LoopActor):
         """Write what has waited here, then ask for what was kept elsewhere."""
         self._heartbeat.caught_up()
         self._write_on()
+        self.on_idle()  # what that has shown is written, too, before it is asked whether all is
         if self._is_slow and not self._frames:
             self._is_slow = False
             self._deps.tell_watchlist(ConsumerResumed(self._connection))
