@@ -223,7 +223,7 @@ function parsed(text) {
   }
 }
 function textsOf(response, line) {
-  const reader = response.body?.getReader?.();
+  const reader = typeof TextDecoder === "undefined" ? void 0 : response.body?.getReader?.();
   if (reader === void 0) {
     let whole = response.text().catch(() => null);
     return () => {

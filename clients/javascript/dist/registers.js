@@ -7,7 +7,10 @@ var NAME = /^[^\0-\x1f\x7f-\x9f\ud800-\udfff]{1,128}$/u;
 var NAME_RULE = "must be 1 to 128 characters, none of them a control character or a lone surrogate";
 function checkName(field, text) {
   if (typeof text === "string" && NAME.test(text)) return text;
-  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${shown(text)}`);
+}
+function shown(value) {
+  return typeof value === "string" ? JSON.stringify(value) : typeof value;
 }
 
 // src/data/item_fields.ts
@@ -110,7 +113,7 @@ function progressOf(state, writes = [], transient = null) {
   return viewOf(
     PROGRESS,
     { state, writes, transient },
-    (shown) => Array.from(shown, progressItem).sort(
+    (shown2) => Array.from(shown2, progressItem).sort(
       (a, b) => compareTimestamps(b.timestamp, a.timestamp) || compareCodePoints(a.content_id, b.content_id)
     )
   );
@@ -119,7 +122,7 @@ function devicesOf(state, writes = [], transient = null) {
   return viewOf(
     DEVICES,
     { state, writes, transient },
-    (shown) => Array.from(shown, ([id, device2]) => deviceItem(id, device2, transient)).sort(
+    (shown2) => Array.from(shown2, ([id, device2]) => deviceItem(id, device2, transient)).sort(
       (a, b) => compareCodePoints(a.device_id, b.device_id)
     )
   );
@@ -131,8 +134,8 @@ function listsOf(_state, _writes = [], transient = null) {
 }
 var VIEWS = { [PROGRESS]: progressOf, [DEVICES]: devicesOf, [LISTS]: listsOf };
 function saysAlready(item2, said = {}) {
-  const shown = item2;
-  return shown?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown[name], value ?? shown[name]));
+  const shown2 = item2;
+  return shown2?.pending === false && Object.entries(said).every(([name, value]) => sameJson(shown2[name], value ?? shown2[name]));
 }
 function derived(make) {
   const known = /* @__PURE__ */ new WeakMap();
@@ -167,10 +170,10 @@ function sameJson(a, b) {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 function shownOf(prefix, state, writes) {
-  const shown = /* @__PURE__ */ new Map();
+  const shown2 = /* @__PURE__ */ new Map();
   for (const { content_id, timestamp, device_id, data = {} } of state.items.values())
     if (prefixIn(content_id) === prefix)
-      shown.set(contentIn(content_id), { timestamp, device_id, data, pending: false });
+      shown2.set(contentIn(content_id), { timestamp, device_id, data, pending: false });
   const pending = /* @__PURE__ */ new Set();
   for (const { operation, content_id, timestamp, data } of [...state.queue.values(), ...writes]) {
     if (prefixIn(content_id) !== prefix) continue;
@@ -179,15 +182,15 @@ function shownOf(prefix, state, writes) {
     const isLatest = operation === "report" || confirmed === void 0 || compareTimestamps(timestamp, confirmed.timestamp) > 0;
     if (operation === "remove") {
       pending.delete(id);
-      if (isLatest) shown.delete(id);
+      if (isLatest) shown2.delete(id);
       continue;
     }
     pending.add(id);
-    const before = { ...shown.get(id)?.data, watched: void 0 };
-    if (isLatest) shown.set(id, { timestamp, device_id: null, data: { ...before, ...data }, pending: false });
+    const before = { ...shown2.get(id)?.data, watched: void 0 };
+    if (isLatest) shown2.set(id, { timestamp, device_id: null, data: { ...before, ...data }, pending: false });
   }
-  for (const [id, each] of shown) each.pending = pending.has(id);
-  return shown;
+  for (const [id, each] of shown2) each.pending = pending.has(id);
+  return shown2;
 }
 function progressItem([contentId, { timestamp, device_id, data, pending }]) {
   const { position_seconds, duration_seconds, state, watched } = data;

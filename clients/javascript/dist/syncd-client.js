@@ -150,7 +150,7 @@ function canonical(contentId, contentIds = "uuid") {
   if (contentIds === "text") return checkName("content_id", contentId);
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
-      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
+      `content_id: must be a UUID, not ${shown(contentId)}; of an id of another kind make a UUIDv5, always the same, as docs/protocol.md shows under 'Content ids'`
     );
   const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
@@ -160,7 +160,10 @@ function checkUserId(userId) {
 }
 function checkName(field, text) {
   if (typeof text === "string" && NAME.test(text)) return text;
-  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${shown(text)}`);
+}
+function shown(value) {
+  return typeof value === "string" ? JSON.stringify(value) : typeof value;
 }
 function checkListName(list) {
   if (typeof list !== "string" || !/^[A-Za-z0-9][\w.~-]{0,63}$/u.test(list))
@@ -423,7 +426,7 @@ function watchReturns(onReturn, onLeave) {
   const forAll = (change) => {
     for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
     globalThis[change]?.("pagehide", onLeave);
-    for (const type of OF_DOCUMENT) document?.[change](type, listen);
+    for (const type of OF_DOCUMENT) document?.[change]?.(type, listen);
   };
   forAll("addEventListener");
   return () => forAll("removeEventListener");
@@ -485,14 +488,14 @@ function listView(confirmed, writes, before2 = []) {
   return Object.freeze(items);
 }
 function shownOf(confirmed, writes) {
-  const shown = /* @__PURE__ */ new Map();
-  for (const item2 of confirmed) shown.set(item2.content_id, { ...item2, pending: false });
+  const shown2 = /* @__PURE__ */ new Map();
+  for (const item2 of confirmed) shown2.set(item2.content_id, { ...item2, pending: false });
   for (const write2 of writes) {
-    const before2 = shown.get(write2.content_id);
-    if (write2.operation === "remove") shown.delete(write2.content_id);
-    else shown.set(write2.content_id, shownAfter(before2, write2));
+    const before2 = shown2.get(write2.content_id);
+    if (write2.operation === "remove") shown2.delete(write2.content_id);
+    else shown2.set(write2.content_id, shownAfter(before2, write2));
   }
-  return shown;
+  return shown2;
 }
 function shownAfter(before2, write2) {
   const { content_id, timestamp } = write2;

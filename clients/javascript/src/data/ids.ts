@@ -18,7 +18,7 @@ export function canonical(contentId: string, contentIds: ContentIds = "uuid"): s
   if (contentIds === "text") return checkName("content_id", contentId);
   if (typeof contentId !== "string" || !SPELLINGS.test(contentId))
     throw new TypeError(
-      `content_id: must be a UUID, not ${JSON.stringify(contentId)}; of an id of another kind make a UUIDv5, ` +
+      `content_id: must be a UUID, not ${shown(contentId)}; of an id of another kind make a UUIDv5, ` +
         "always the same, as docs/protocol.md shows under 'Content ids'",
     );
   const hex = contentId.toLowerCase().replace(/^urn:uuid:|[-{}]/gu, "");
@@ -33,7 +33,12 @@ export function checkUserId(userId: string): void {
 /** `text`. Throws a TypeError where the service takes it for no name; `field`: what it is of. */
 export function checkName(field: string, text: unknown): string {
   if (typeof text === "string" && NAME.test(text)) return text;
-  throw new TypeError(`${field}: ${NAME_RULE}, not ${JSON.stringify(text)}`);
+  throw new TypeError(`${field}: ${NAME_RULE}, not ${shown(text)}`);
+}
+
+/** For people. Of an event, such as a button's handler is given, there would be much, and it may hold itself. */
+function shown(value: unknown): string {
+  return typeof value === "string" ? JSON.stringify(value) : typeof value;
 }
 
 /** Throws a TypeError where no list can be called so. */

@@ -13,7 +13,7 @@ export function watchReturns(onReturn: () => void, onLeave: () => void): () => v
   const forAll = (change: "addEventListener" | "removeEventListener"): void => {
     for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
     globalThis[change]?.("pagehide", onLeave);
-    for (const type of OF_DOCUMENT) document?.[change](type, listen);
+    for (const type of OF_DOCUMENT) document?.[change]?.(type, listen);
   };
   forAll("addEventListener");
   return () => forAll("removeEventListener");

@@ -116,7 +116,7 @@ function parsed(text: string): unknown {
 
 /** What comes next of its text: all of it, where the engine shows no parts; null: nothing, or nobody wants it. */
 function textsOf(response: Response, line: Line): () => Promise<string | null> {
-  const reader = response.body?.getReader?.();
+  const reader = typeof TextDecoder === "undefined" ? undefined : response.body?.getReader?.();
   if (reader === undefined) {
     let whole: Promise<string | null> = response.text().catch(() => null);
     return () => {

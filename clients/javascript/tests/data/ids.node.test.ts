@@ -4,10 +4,14 @@ import { test } from "node:test";
 import { SyncClient } from "../../src/client.js";
 import { canonical, checkUserId } from "../../src/data/ids.js";
 
+/** As an event of React's is, which leads to its element, and that to React's own tree. */
+const event: { target?: object } = {};
+event.target = { event };
+
 test("what is no content id is refused with what to do, whatever its type", () => {
-  for (const value of ["tt0111161", 123, null, undefined, {}, ["0b0e6a4e-52a5-4a5b-9a1f-00000000000a"]]) {
+  const values = ["tt0111161", 123, 123n, null, undefined, {}, event, ["0b0e6a4e-52a5-4a5b-9a1f-00000000000a"]];
+  for (const value of values)
     assert.throws(() => canonical(value as string), { name: "TypeError", message: /^content_id: .*UUIDv5/u });
-  }
 });
 
 test("where the service takes any text an id stays as it is, and what is not even that is refused", () => {
@@ -21,7 +25,7 @@ test("where the service takes any text an id stays as it is, and what is not eve
     "😀".repeat(128),
   ])
     assert.equal(canonical(id, "text"), id);
-  for (const value of ["", "a\nb", "\0", "\u0085", "\ud83d", "x".repeat(129), 123, null, undefined])
+  for (const value of ["", "a\nb", "\0", "\u0085", "\ud83d", "x".repeat(129), 123, 123n, event, null, undefined])
     assert.throws(() => canonical(value as string, "text"), {
       name: "TypeError",
       message: /^content_id: must be 1 to/u,

@@ -54,3 +54,10 @@ test("without a page nothing comes back", () => {
   const fail = (): void => assert.fail("nothing has happened");
   watchReturns(fail, fail)();
 });
+
+test("nothing comes back to what is no page, though it calls something `document`, as apps of React Native may", (context) => {
+  Object.assign(globalThis, { document: {} });
+  context.after(() => Reflect.deleteProperty(globalThis, "document"));
+  const fail = (): void => assert.fail("nothing has happened");
+  watchReturns(fail, fail)();
+});

@@ -42,6 +42,18 @@ test("where an engine shows no parts of an answer, a poll is read when it is who
   assert.deepEqual(line.all, [OPENED, HEARD, RECEIVED, ["polled"]]);
 });
 
+test("where an engine cannot make text of parts, a poll is read when it is whole", async (context) => {
+  const { TextDecoder } = globalThis;
+  context.after(() => Object.assign(globalThis, { TextDecoder }));
+  const response = new Response(PONG + END, { headers: TYPE });
+  Object.defineProperty(response, "text", { value: () => Promise.resolve(PONG + END) });
+  Reflect.deleteProperty(globalThis, "TextDecoder");
+  const line = open(context, async () => response);
+  await setImmediate();
+  await setImmediate();
+  assert.deepEqual(line.all, [OPENED, HEARD, RECEIVED, ["polled"]]);
+});
+
 test("an answer that breaks off ends the connection, whether the engine shows parts of it or not", async (context) => {
   const broken = (): Response => {
     const body = new ReadableStream({
