@@ -53,8 +53,22 @@ function delayMs(retryAfterS, isOwn) {
   return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1e3);
 }
 
+// src/data/item_fields.ts
+function bytesOf(text) {
+  return encodeURIComponent(text).replace(/%../gu, "_").length;
+}
+
 // src/transport/operations_post.ts
 var PATH = "/api/v1/sync/operations";
+var MAX_BYTES = 32 * 1024;
+function countThatFits(writes) {
+  let bytes = 0;
+  const end = writes.findIndex((write) => {
+    bytes += bytesOf(JSON.stringify(operationOf(write)));
+    return bytes > MAX_BYTES;
+  });
+  return end < 0 ? writes.length : end || 1;
+}
 function bodyOf(writes) {
   return JSON.stringify({ operations: writes.map(operationOf) });
 }
@@ -191,7 +205,7 @@ var HttpTransport = class {
   async #writeAll() {
     this.#isWriting = true;
     await null;
-    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
+    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0, countThatFits(this.#outgoing)));
     this.#isWriting = false;
   }
   async #write(writes) {
@@ -225,12 +239,8 @@ function parsed(text) {
 function textsOf(response, line) {
   const reader = typeof TextDecoder === "undefined" ? void 0 : response.body?.getReader?.();
   if (reader === void 0) {
-    let whole = response.text().catch(() => null);
-    return () => {
-      const text = whole;
-      whole = Promise.resolve(null);
-      return text;
-    };
+    const whole = [response.text().catch(() => null)];
+    return async () => whole.pop() ?? null;
   }
   const decoder = new TextDecoder();
   return async () => {

@@ -44,6 +44,6 @@ export function checkedObject(name: string, value: unknown): NonNullable<Carried
 }
 
 /** As UTF-8. */
-function bytesOf(text: string): number {
+export function bytesOf(text: string): number {
   return encodeURIComponent(text).replace(/%../gu, "_").length;
 }

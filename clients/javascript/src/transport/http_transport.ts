@@ -2,7 +2,7 @@
 
 import type { ClientMessage, RegisterWrite, Write } from "../data/messages.js";
 import { BROKEN, type Carrier, type Line, readAnswer, request } from "./carrying.js";
-import { answersTo, bodyOf, PATH } from "./operations_post.js";
+import { answersTo, bodyOf, countThatFits, PATH } from "./operations_post.js";
 import { EventReader } from "./server_sent_events.js";
 
 const POLLED = 1000;
@@ -76,7 +76,7 @@ export class HttpTransport implements Carrier {
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
     await null;
-    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0));
+    while (this.#outgoing.length > 0) await this.#write(this.#outgoing.splice(0, countThatFits(this.#outgoing)));
     this.#isWriting = false;
   }
 
@@ -118,12 +118,8 @@ function parsed(text: string): unknown {
 function textsOf(response: Response, line: Line): () => Promise<string | null> {
   const reader = typeof TextDecoder === "undefined" ? undefined : response.body?.getReader?.();
   if (reader === undefined) {
-    let whole: Promise<string | null> = response.text().catch(() => null);
-    return () => {
-      const text = whole;
-      whole = Promise.resolve(null);
-      return text;
-    };
+    const whole = [response.text().catch(() => null)];
+    return async () => whole.pop() ?? null;
   }
   const decoder = new TextDecoder();
   return async () => {

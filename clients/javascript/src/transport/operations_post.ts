@@ -1,10 +1,24 @@
 /** Writes where nothing can be sent on the connection: `POST /api/v1/sync/operations`, and its answer as messages. */
 
 import { delayMs } from "../core/close_policy.js";
+import { bytesOf } from "../data/item_fields.js";
 import type { RegisterWrite, ServerMessage, Write } from "../data/messages.js";
 import type { Answer, Line } from "./carrying.js";
 
 export const PATH = "/api/v1/sync/operations";
+
+/** In one request: a link of 2 KiB/s takes half of the 30 s in which a service wants it, and a client its answer. */
+const MAX_BYTES = 32 * 1024;
+
+/** How many of `writes`, from the first on, one request takes; the first one, whatever its size. */
+export function countThatFits(writes: readonly (Write | RegisterWrite)[]): number {
+  let bytes = 0;
+  const end = writes.findIndex((write) => {
+    bytes += bytesOf(JSON.stringify(operationOf(write)));
+    return bytes > MAX_BYTES;
+  });
+  return end < 0 ? writes.length : end || 1;
+}
 
 /** The request's body. */
 export function bodyOf(writes: readonly (Write | RegisterWrite)[]): string {

@@ -183,15 +183,20 @@ test("what is put out together goes as one request, and one request is under way
   send("5");
   await setImmediate();
   send("6");
+  const long = { ...WRITE, data: { note: "x".repeat(20_000) } };
+  for (const id of ["7", "8"]) transport.send({ ...long, id });
+  await answer("added");
+  assert.deepEqual(bodies.at(-1), ["6", "7"]);
   line.close();
   transport.drop();
-  await answer("added");
-  assert.equal(bodies.length, 3);
+  await answer("added", "added");
+  assert.equal(bodies.length, 4);
   assert.deepEqual(line.all, [
     ["received", { status: "added", type: "ack", id: "1" }],
     ["received", { status: "existing", type: "ack", id: "2" }],
     ["received", { status: "removed", type: "ack", id: "3" }],
     ["received", { type: "error", id: "4", code: "not_found" }],
+    ["received", { status: "added", type: "ack", id: "5" }],
   ]);
 });
 

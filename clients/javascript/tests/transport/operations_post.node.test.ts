@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { recognized, type Write } from "../../src/data/messages.js";
 import type { Answer } from "../../src/transport/carrying.js";
-import { answersTo, bodyOf } from "../../src/transport/operations_post.js";
+import { answersTo, bodyOf, countThatFits } from "../../src/transport/operations_post.js";
 
 const WRITES: Write[] = ["r.1", "r.2"].map((id) => ({
   type: "watchlist_update",
@@ -33,6 +33,19 @@ test("the body has the writes in order", () => {
   );
   const [toList] = JSON.parse(bodyOf([{ ...FIRST, type: "list_update", list: "kids" }])).operations as Write[];
   assert.deepEqual(toList, { ...FIRST, type: "list_update", list: "kids" });
+});
+
+test("one request takes at most 32 KiB, and the first write whatever it has: a slow link has 30 s for each", () => {
+  const withData = (characters: number, character = "x") => ({
+    ...FIRST,
+    data: { note: character.repeat(characters) },
+  });
+  const full = Array.from({ length: 64 }, () => withData(900));
+  const size = JSON.stringify(full[0]).length;
+  assert.equal(countThatFits(full), Math.floor((32 * 1024) / size));
+  assert.ok(bodyOf(full.slice(0, countThatFits(full))).length < 33 * 1024);
+  assert.equal(countThatFits(Array.from({ length: 64 }, () => withData(300, "世"))), countThatFits(full));
+  assert.deepEqual([countThatFits(WRITES), countThatFits([withData(40_000), FIRST])], [2, 1]);
 });
 
 test("a write of a register names its collection in place of a type and an id", () => {

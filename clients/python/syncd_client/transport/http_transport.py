@@ -17,7 +17,7 @@ from syncd_client.data.messages import AnyWrite, Write
 from syncd_client.data.register_messages import RegisterWrite
 from syncd_client.transport.authorities import authorities
 from syncd_client.transport.carrying import BROKEN, Input, Line, refused, retry_after_s
-from syncd_client.transport.operations_post import PATH, answers, body_of
+from syncd_client.transport.operations_post import PATH, answers, body_of, count_that_fits
 from syncd_client.transport.problem import read_problem
 from syncd_client.transport.proxy import ProxyMistakeError, proxy_for_requests
 from syncd_client.transport.server_sent_events import EventReader, EventTooLongError
@@ -121,15 +121,18 @@ class HttpTransport:
 
     async def _write_all(self, http: httpx.AsyncClient, reading: "asyncio.Task[None]") -> None:
         outgoing = self._line.outgoing
+        waiting: list[AnyWrite] = []
         while True:
-            sent = [await outgoing.get()]
+            sent = [] if waiting else [await outgoing.get()]
             while not outgoing.empty():
                 sent.append(outgoing.get_nowait())
             # The core sends nothing but writes on this transport.
-            writes = [message for message in sent if isinstance(message, Write | RegisterWrite)]
-            if not await self._write(http, writes):
+            waiting += [message for message in sent if isinstance(message, Write | RegisterWrite)]
+            count = count_that_fits(waiting)
+            if not await self._write(http, waiting[:count]):
                 reading.cancel()
                 return
+            del waiting[:count]
 
     async def _write(self, http: httpx.AsyncClient, writes: Sequence[AnyWrite]) -> bool:
         """Report what the service answers, and return whether the connection goes on."""

@@ -13,6 +13,8 @@ from syncd_client.data.messages import Ack, AnyWrite, Error
 from syncd_client.data.register_messages import RegisterWrite
 
 PATH: Final = "/api/v1/sync/operations"
+MAX_BYTES: Final = 32 << 10
+"""In one request: a link of 2 KiB/s takes half of the 30 s in which a service wants it, and a client its answer."""
 
 
 class _Result(Struct):
@@ -34,6 +36,16 @@ _decoder: Final = msgspec.json.Decoder(_Results)
 def body_of(writes: Sequence[AnyWrite]) -> bytes:
     """Return the request's body."""
     return msgspec.json.encode({"operations": [_operation(write) for write in writes]})
+
+
+def count_that_fits(writes: Sequence[AnyWrite]) -> int:
+    """Return how many of ``writes``, from the first on, one request takes; the first one, whatever its size."""
+    size_bytes = 0
+    for count, write in enumerate(writes):
+        size_bytes += len(msgspec.json.encode(_operation(write)))
+        if size_bytes > MAX_BYTES and count > 0:
+            return count
+    return len(writes)
 
 
 def answers(

@@ -3,11 +3,13 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import structs
 from syncd_client.data.hlc import Timestamp
 from syncd_client.data.messages import Ack, Error, ListWrite, Write
 from syncd_client.data.register_messages import DeviceWrite, ProgressWrite
-from syncd_client.transport.operations_post import answers, body_of
+from syncd_client.transport.operations_post import answers, body_of, count_that_fits
 
 WRITES = [
     Write(id=f"r.{number}", operation="add", content_id=f"c{number}", operation_id=f"r.{number}", observed=0)
@@ -26,6 +28,17 @@ def test_the_body_has_the_writes_in_order() -> None:
     in_list = ListWrite(id="r.3", operation="add", content_id="c", operation_id="r.3", observed=0, list="kids")
     (operation,) = json.loads(body_of([in_list]))["operations"]
     assert operation["list"] == "kids"
+
+
+def test_one_request_takes_at_most_32_kib_and_the_first_write_whatever_it_has() -> None:
+    def with_data(characters: int, character: str = "x") -> Write:
+        return structs.replace(WRITES[0], data={"note": character * characters})
+
+    size = len(msgspec.json.encode(with_data(900)))
+    assert count_that_fits([with_data(900)] * 64) == (32 << 10) // size
+    assert len(body_of([with_data(900)] * count_that_fits([with_data(900)] * 64))) < 33 << 10
+    assert count_that_fits([with_data(300, "世")] * 64) == count_that_fits([with_data(900)] * 64)
+    assert (count_that_fits(WRITES), count_that_fits([with_data(40_000), WRITES[0]])) == (2, 1)
 
 
 def test_a_write_of_registers_names_its_collection_in_place_of_its_type_and_id() -> None:
