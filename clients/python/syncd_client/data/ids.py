@@ -22,7 +22,7 @@ def canonical(content_id: str | UUID) -> str:
     Raises:
         ValueError: it is no UUID.
     """
-    text = str(content_id)
+    text = plain(content_id) if isinstance(content_id, str) else str(content_id)
     if not _SPELLINGS.fullmatch(text):
         raise ValueError(
             f"content_id: must be a UUID, not {reprlib.repr(content_id)}; of an id of another kind make a UUIDv5,"

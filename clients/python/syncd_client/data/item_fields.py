@@ -29,7 +29,7 @@ def check_object(field: str, value: object) -> dict[str, Any] | None:
     if not isinstance(value, dict):
         raise TypeError(f"{field}: must be a dict, not of type {type(value).__name__}")
     try:
-        encoded = msgspec.json.encode(value)
+        encoded = encode(value)
     except (TypeError, RecursionError, OverflowError) as error:
         raise TypeError(f"{field}: must be what JSON can hold: {error}") from None
     except UnicodeEncodeError:
@@ -37,6 +37,27 @@ def check_object(field: str, value: object) -> dict[str, Any] | None:
     if len(encoded) > MAX_OBJECT_BYTES:
         raise ValueError(f"{field}: has {len(encoded)} bytes as compact JSON, at most {MAX_OBJECT_BYTES} are kept")
     return msgspec.json.decode(encoded, type=dict[str, Any])
+
+
+def encode(value: object) -> bytes:
+    """Return ``value`` as JSON; what is of a subclass of texts or numbers is one of them.
+
+    Raises:
+        TypeError, RecursionError, OverflowError, UnicodeEncodeError: JSON cannot hold it.
+    """
+    return msgspec.json.encode(value, enc_hook=_plain)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case str():
+            return plain(value)
+        case float():
+            return float(value)
+        case int():
+            return int(value)
+        case _:
+            raise TypeError(f"Encoding objects of type {type(value).__name__} is unsupported")
 
 
 def check_position(position: object) -> str | None:

@@ -6,9 +6,9 @@ Only the service can answer them: nothing of this is stored, and no request is r
 from http import HTTPStatus
 from typing import Final
 
-import msgspec
 from msgspec import Struct
 
+from syncd_client.data.item_fields import encode
 from syncd_client.transport.problem import read_problem
 from syncd_client.transport.requests import Ask, decoded, failure
 
@@ -42,7 +42,7 @@ async def rename(ask: Ask, list_id: str, name: str) -> NamedList:
     Raises:
         RequestFailedError: the service refuses, or cannot do it now.
     """
-    return decoded(await ask("PUT", f"{PATH}/{list_id}", msgspec.json.encode({"name": name})), NamedList)
+    return decoded(await ask("PUT", f"{PATH}/{list_id}", encode({"name": name})), NamedList)
 
 
 async def delete(ask: Ask, list_id: str) -> None:

@@ -2,9 +2,9 @@
 
 from typing import Any, Final
 
-import msgspec
 from msgspec import Struct
 
+from syncd_client.data.item_fields import encode
 from syncd_client.transport.requests import Ask, decoded
 
 PATH: Final = "/api/v1/devices"
@@ -28,7 +28,7 @@ async def send(ask: Ask, target_device_id: str, command_type: str, payload: obje
     command: dict[str, Any] = {"target_device_id": target_device_id, "command_type": command_type}
     if payload is not None:
         command["payload"] = payload
-    decoded(await ask("POST", f"{PATH}/commands", msgspec.json.encode(command)), _Sent)
+    decoded(await ask("POST", f"{PATH}/commands", encode(command)), _Sent)
 
 
 async def handoff(ask: Ask, target_device_id: str, content_id: str) -> int | float | None:
@@ -37,5 +37,5 @@ async def handoff(ask: Ask, target_device_id: str, content_id: str) -> int | flo
     Raises:
         RequestFailedError: the service cannot deliver it.
     """
-    body = msgspec.json.encode({"target_device_id": target_device_id, "content_id": content_id})
+    body = encode({"target_device_id": target_device_id, "content_id": content_id})
     return decoded(await ask("POST", f"{PATH}/handoff", body), _HandedOff).position_seconds

@@ -1,5 +1,6 @@
 """What apps give as ids: refused with what to do, whatever its type, before anything changes."""
 
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -13,6 +14,13 @@ from tests.contents import NO_CONTENT_IDS, NO_TEXT_IDS, SPELLED, SPELLINGS, TEXT
 @pytest.mark.parametrize("spelling", [*SPELLINGS, UUID(SPELLED)])
 def test_a_content_id_in_any_spelling_has_one(spelling: str | UUID) -> None:
     assert canonical(spelling) == SPELLED
+
+
+def test_a_content_id_may_be_a_member_of_an_enumeration_of_texts() -> None:
+    class Film(str, Enum):  # noqa: UP042 - of a StrEnum `str` gives the value
+        FAVOURITE = SPELLED
+
+    assert canonical(Film.FAVOURITE) == canonical_text(Film.FAVOURITE) == SPELLED
 
 
 @pytest.mark.parametrize("value", [*NO_CONTENT_IDS, 123, None, [SPELLED], SPELLED.encode()])

@@ -15,6 +15,30 @@ def test_data_are_a_copy_as_they_come_back() -> None:
     assert check_data(None) is None
 
 
+class Text(str):
+    """As parsers of HTML give texts, and frameworks for the web."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return self  # a subclass again
+
+
+class Whole(int):
+    """As an enumeration of a library's own has numbers."""
+
+
+class Number(float):
+    """As numpy gives numbers."""
+
+
+def test_texts_and_numbers_of_subclasses_in_data_are_what_they_are() -> None:
+    checked = check_data({Text("title"): Text("ä"), "of": [Whole(7), {"rated": Number(1.5)}]})
+    assert checked == {"title": "ä", "of": [7, {"rated": 1.5}]}
+    assert checked is not None
+    assert [type(each) for each in (*checked, checked["title"], *checked["of"])] == [str, str, str, int, dict]
+
+
 @pytest.mark.parametrize(
     ("data", "error", "said"),
     [
