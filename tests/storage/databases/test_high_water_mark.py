@@ -291,6 +291,26 @@ def test_a_journal_that_cannot_be_read_is_said_to_be_overwritten_by_who_saw_that
                 of_whom.check_not_spoilt()
 
 
+def test_a_journal_that_was_overwritten_is_not_called_damaged_at_the_next_start(
+    file: Path, in_epoch: sqlite3.Connection
+) -> None:
+    with closing(HighWaterMark(file)) as mark:
+        mark.check(in_epoch)
+        mark.spoil()
+    ((page_bytes,),) = in_epoch.execute("PRAGMA page_size").fetchall()
+    ((page,),) = in_epoch.execute("SELECT rootpage FROM sqlite_master WHERE name = 'meta'").fetchall()
+    in_epoch.close()
+    with file.open("r+b") as content:
+        content.seek((page - 1) * page_bytes)
+        content.write(bytes(page_bytes))
+    with (
+        closing(Database(f"sqlite:///{file}")) as database,
+        pytest.raises(StoreUnavailable, match="was overwritten while in use"),
+        database.transaction(writing=True),
+    ):
+        pass
+
+
 def test_a_backup_of_a_renewed_epoch_is_taken_without_a_restart_when_its_epoch_is_renewed_too(
     file: Path, in_epoch: sqlite3.Connection
 ) -> None:

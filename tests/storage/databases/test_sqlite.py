@@ -53,6 +53,15 @@ def test_each_commit_waits_for_the_disk_so_that_a_power_failure_takes_nothing_th
     assert asked == [[("wal",)], [(2,)]]  # https://www.sqlite.org/pragma.html#pragma_synchronous: 2 is FULL
 
 
+def test_who_is_to_write_has_the_lock_before_it_reads(file: Path) -> None:
+    holder, other = (Database(f"sqlite:///{file}", lock_timeout_s=0.01) for _ in range(2))
+    with closing(holder), closing(other), holder.transaction(writing=True):
+        with pytest.raises(StoreUnavailable, match="locked"), other.transaction(writing=True):
+            raise AssertionError("what it has read may be old when it writes")
+        with other.transaction(writing=False):
+            pass
+
+
 def test_a_file_that_is_to_be_there_is_missed_and_not_made(file: Path) -> None:
     with (
         closing(Database(f"sqlite:///{file}", makes_file=False)) as database,

@@ -94,6 +94,19 @@ def test_a_connection_that_is_opened_again_notices_that_the_file_was_overwritten
             journal.commit([author.add("charade")])
     journal.close()
     assert list(Path("/dev/fd").iterdir()) == files
+    with pytest.raises(StoreUnavailable, match=OVERWRITTEN):  # at the next start, too
+        open_journal(sqlite_url).commit([author.add("charade")])
+
+
+def test_a_file_that_another_program_has_changed_while_nobody_had_it_open_is_not_overwritten(
+    sqlite_url: str, file: Path
+) -> None:
+    database = Database(sqlite_url)
+    for number in range(2):  # nobody here has written to a WAL
+        with database.transaction(writing=False):
+            pass
+        database.close()
+        execute_elsewhere(file, f"CREATE TABLE numbers_{number} (number INTEGER)")
 
 
 def test_a_file_that_is_overwritten_is_not_read_either(sqlite_url: str, file: Path, backup: Path) -> None:
