@@ -171,5 +171,22 @@ def test_a_commit_that_a_standby_may_not_have_is_not_acknowledged(
                 )
         with pytest.raises(StoreUnavailable, match="canceling wait for synchronous replication"):
             written.result()
+        with database.transaction(writing=False):  # of this one nobody has warned
+            pass
     with closing(psycopg.connect(postgresql_url)) as connection:
         assert connection.execute("SELECT value FROM meta WHERE key = 'probe'").fetchall() == [("1",)]
+
+
+@pytest.mark.parametrize(("sqlstate", "tells"), [("55000", True), ("0A000", False)])
+def test_a_standby_tells_its_timeline_when_it_is_promoted_and_what_only_speaks_postgresql_never_does(
+    postgresql_url: str, sqlstate: str, tells: bool
+) -> None:
+    execute(
+        postgresql_url,
+        "CREATE FUNCTION pg_current_wal_lsn() RETURNS pg_lsn LANGUAGE plpgsql AS"
+        f" $$BEGIN RAISE EXCEPTION 'not now' USING ERRCODE = '{sqlstate}'; END$$",
+    )
+    with closing(Database(f"{postgresql_url}%2Cpg_catalog")) as database:
+        with database.transaction(writing=False):
+            pass
+        assert database.tells_timeline is tells
