@@ -129,6 +129,12 @@ test("the browser's store keeps what it is given", async () => {
   assert.equal(await opened.evaluate(() => page.checkIndexedDb().then(() => "right", String)), "right");
 });
 
+test("what the user has written survives a loss of power, and what the service has does not wait for the disk", async () => {
+  await newProfile();
+  const opened = await tab("store");
+  assert.deepEqual(await opened.evaluate(() => page.durabilities()), ["relaxed", "strict", "strict"]);
+});
+
 test("a database that another tab opens with a newer version is opened again", async () => {
   await newProfile();
   const [opened, another] = [await signedIn({ isOnline: true }), await tab("store")];
@@ -250,7 +256,7 @@ for (const major of Object.keys(REACTS)) {
     const opened = await tab(`react${major}`);
     const [version, ...shown] = await opened.evaluate(() => page.change());
     assert.equal(version?.split(".")[0], major);
-    assert.deepEqual(shown, ["|none", "2 1|false|2", "0 renders more"]);
+    assert.deepEqual(shown, ["|none", "2 1|false|2", "0 renders more", "0 listeners"]);
     assert.equal(await opened.evaluate(() => page.tear()), 1);
   }
   test(`in React ${major} the hooks show the lists, one item, the state and registers`, theHooksShowIt, skip);

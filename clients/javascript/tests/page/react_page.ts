@@ -39,7 +39,19 @@ const READERS = 60;
 const service = new FakeService();
 service.catalogue.push({ list: "kids", name: "For the kids" });
 const renders = { item: 0 };
+/** How many listeners clients have. */
+let listeners = 0;
+count("addEventListener", 1);
+count("removeEventListener", -1);
 const errors: string[] = [];
+
+function count(name: "addEventListener" | "removeEventListener", step: number): void {
+  const original = EventTarget.prototype[name];
+  EventTarget.prototype[name] = function (this: EventTarget, ...given: never): void {
+    if (this instanceof SyncClient) listeners += step;
+    original.apply(this, given);
+  };
+}
 
 function newClient(): SyncClient {
   const options = { url: "ws://fake", getToken: () => "a-token", database: null };
@@ -131,6 +143,8 @@ const page = {
     await until(() => text("status") === "null signed_out 0" && text("list") === "");
     root.unmount();
     await client.close();
+    await new Promise((resolve) => setTimeout(resolve));
+    shown.push(`${listeners} listeners`);
     return shown;
   },
 

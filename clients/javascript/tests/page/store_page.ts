@@ -1,5 +1,6 @@
 /** What the tests of the browser's store call in their page. */
 
+import { UserCollections } from "../../src/data/user_collections.js";
 import { IndexedDbStore } from "../../src/stores/indexeddb_store.js";
 import { SyncClient } from "../../src/syncd-client.js";
 import { FakeService } from "../fake_service.js";
@@ -24,6 +25,28 @@ const page = {
     client.addEventListener("confirmed", ({ operation_id }) => page.events.push(operation_id));
     await client.signIn("alice");
     return client;
+  },
+
+  /** With which durability a change of the head, a write, and a write behind the first look are saved. */
+  async durabilities(): Promise<unknown[]> {
+    const { transaction } = IDBDatabase.prototype;
+    const asked: unknown[] = [];
+    IDBDatabase.prototype.transaction = function (...given): IDBTransaction {
+      asked.push(given[2]?.durability);
+      return transaction.apply(this, given);
+    };
+    const store = new IndexedDbStore("durability", "client");
+    await store.claim("alice", false);
+    asked.length = 0;
+    const lists = new UserCollections("alice", null, () => "r");
+    await store.save("alice", [{ set: lists.state.head }]);
+    for (const id of ["a", "b"]) {
+      lists.enqueue("add", id, 1);
+      await store.save("alice", lists.takeChanges().changes);
+      store.close(); // the next call opens it again
+    }
+    Object.assign(IDBDatabase.prototype, { transaction });
+    return asked;
   },
 
   checkIndexedDb(): Promise<void> {
