@@ -28,7 +28,7 @@ const GREETING = [
 function open(context: TestContext, getToken: GetToken = () => mint("alice", "phone")) {
   const sockets: Socket[] = [];
   class Socket extends SocketByHand {
-    readonly sent: { readonly type: string }[] = [];
+    readonly sent: { readonly type: string; readonly id?: string }[] = [];
     constructor() {
       super();
       sockets.push(this);
@@ -86,6 +86,22 @@ test("what is stored is told and sent, and not before", async (context) => {
     socket.sent.map(({ type }) => type),
     ["watchlist_update"],
   );
+});
+
+test("every change is stored, also one that comes alone, and where there is none the store is left alone", async (context) => {
+  const { engine, store, live } = open(context);
+  const socket = await live();
+  const save = context.mock.method(store, "save");
+  socket.onmessage({ data: '{"type":"pong"}' });
+  await setImmediate();
+  assert.equal(save.mock.callCount(), 0);
+  add(engine);
+  await setImmediate();
+  const id = socket.sent.at(-1)?.id;
+  socket.onmessage({ data: JSON.stringify({ type: "error", id, code: "invalid_field", message: "no" }) });
+  await setImmediate();
+  assert.deepEqual(save.mock.calls.at(-1)?.arguments[1], [{ settle: 1 }]);
+  assert.deepEqual((await store.read("alice"))?.queue, []);
 });
 
 test("an engine that is retired tells and sends nothing more of what it stores just then, and hangs up", async (context) => {

@@ -83,13 +83,16 @@ test("another user's sign-in closes the list of the one before, and says so", as
   );
 });
 
-test("who signs in again connects again, where that was stopped", async (context) => {
+test("who signs in again connects again, where that was stopped, and who is nobody signs nobody out", async (context) => {
   const { client } = open(context);
+  const events = told(client, "signed_out");
   await client.signIn("alice");
   client.disconnect();
   assert.equal(client.state, "stopped");
   await client.signIn("alice");
   assert.notEqual(client.state, "stopped");
+  await assert.rejects(client.signIn(""), TypeError);
+  assert.deepEqual([client.user, events], ["alice", []]);
 });
 
 test("an app is told why its store fails and that it works again, and then shows what that held", async (context) => {
