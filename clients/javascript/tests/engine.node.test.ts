@@ -95,10 +95,11 @@ test("every change is stored, also one that comes alone, and where there is none
   socket.onmessage({ data: '{"type":"pong"}' });
   await setImmediate();
   assert.equal(save.mock.callCount(), 0);
-  add(engine);
+  const writes = [{ name: "a write", content_id: A }];
+  engine.call({ type: "change", operation: "remove", writes }, "a call");
   await setImmediate();
   const id = socket.sent.at(-1)?.id;
-  socket.onmessage({ data: JSON.stringify({ type: "error", id, code: "invalid_field", message: "no" }) });
+  socket.onmessage({ data: JSON.stringify({ type: "error", id, code: "not_found" }) });
   await setImmediate();
   assert.deepEqual(save.mock.calls.at(-1)?.arguments[1], [{ settle: 1 }]);
   assert.deepEqual((await store.read("alice"))?.queue, []);
