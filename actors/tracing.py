@@ -1,4 +1,4 @@
-"""Following one write from its request to the devices: which writes are followed, and what is told of each stage.
+"""Tracing single writes from their request to the devices: which writes are traced, and what is told of each stage.
 
 A write's request carries its ``Trace`` to the commit; from then on whoever passes the update on asks the node's
 ``Tracer`` for it, by line and revision. Whoever listens (the log, OpenTelemetry) is told finished ``Span``s.
@@ -16,16 +16,16 @@ from actors.messages.collections import WATCHLIST, kind_of, line_of, parts_of
 from actors.messages.trace import Stage, Trace, TraceParent, Via, parse_traceparent
 
 MAX_ASKED_PER_S: Final = 100
-"""Writes that this node follows in a second because their author asks for it: a flag of a stranger must not cost more.
+"""Writes that this node traces in a second because their author asks for it: a stranger's flag must not cost more.
 
 Source: W3C Trace Context, section "Denial of Service".
 """
-MAX_FOLLOWED: Final = 1024
-"""Committed writes that are followed at once; beyond it the oldest are followed no further."""
+MAX_TRACED: Final = 1024
+"""Committed writes that are traced at once; beyond it the oldest are traced no further."""
 
 
 class Span(Struct, frozen=True, kw_only=True):
-    """One stage that a followed write has passed on this node.
+    """One stage that a traced write has passed on this node.
 
     ``accepted`` is the beginning of the span that ``answered`` ends: they share their ``span_id``.
     """
@@ -49,11 +49,11 @@ class Span(Struct, frozen=True, kw_only=True):
 
 
 class Tracer:
-    """Decides which writes are followed, keeps what is followed, and tells ``listen`` what they passed.
+    """Decides which writes are traced, keeps their traces, and tells ``listen`` of each stage that they pass.
 
     Args:
         listen: must neither block nor raise.
-        ratio: how many of the writes that nobody asks to follow are followed, 0 to 1.
+        ratio: share of the writes that are traced unasked, 0 to 1.
 
     Thread: the event loop.
     """
@@ -74,15 +74,15 @@ class Tracer:
         self._committed: dict[tuple[str, int], Trace] = {}
         self._relays: dict[tuple[str, int], Trace] = {}
 
-    # Which writes are followed
+    # Which writes are traced
 
     def accept(
         self, traceparent: str | None, user_id: str, device_id: str, via: Via, collection: str = WATCHLIST
     ) -> Trace | None:
-        """Begin to follow a write that has just arrived; ``None``: nobody asks for it, and it was not picked.
+        """Begin to trace a write that has just arrived; ``None``: nobody asks for it, and it was not picked.
 
         Args:
-            traceparent: as it came; followed if valid, sampled and within ``MAX_ASKED_PER_S``.
+            traceparent: as it came; the write is traced if it is valid, sampled and within ``MAX_ASKED_PER_S``.
             user_id: whose write.
             device_id: its author.
             via: how it came.
@@ -99,48 +99,48 @@ class Tracer:
         return trace
 
     def receive(self, traceparent: str, line: str, revision: int, origin: str) -> None:
-        """Go on following a write that node ``origin`` has committed, if it asks for that."""
+        """Go on with the trace of a write that node ``origin`` has committed, if it asks for that."""
         asker = parse_traceparent(traceparent)
         if asker is None or not asker.is_sampled:
             return
         trace = self._arrived(asker, line, {"origin": origin}).at(revision)
         self.passed(trace, "received")
-        self._follow(self._committed, revision, trace)
+        self._keep(self._committed, revision, trace)
 
     def commit(self, trace: Trace, revision: int | None, status: str, *, is_new: bool) -> None:
-        """Tell that ``trace``'s write was decided; a new revision is followed on its way to the devices."""
+        """Tell that ``trace``'s write was decided; a new revision is traced on its way to the devices."""
         trace = trace.at(revision)
         self.passed(self.child(trace, since_arrival=True), "committed", status=status)
         if is_new and revision is not None:
-            self._follow(self._committed, revision, trace)
+            self._keep(self._committed, revision, trace)
 
-    # What is followed, by line and revision
+    # What is traced, by line and revision
 
     @property
-    def is_following(self) -> bool:
-        """Whether any committed write is followed: else there is nothing to ask for."""
+    def is_tracing(self) -> bool:
+        """Whether any committed write is traced: else there is nothing to ask for."""
         return bool(self._committed)
 
     def committed(self, line: str, revision: int | None) -> Trace | None:
-        """Return the trace of a committed write; ``None``: it is not followed."""
+        """Return the trace of a committed write; ``None``: it is not traced."""
         return self._committed.get((line, revision or 0))
 
     def begin_relay(self, line: str, revision: int | None) -> Trace | None:
-        """Begin and return the relay of a committed write; ``None``: it is not followed."""
+        """Begin and return the relay of a committed write; ``None``: it is not traced."""
         trace = self.committed(line, revision)
         if trace is None or trace.revision is None:
             return None
         relay = self.child(trace)
-        self._follow(self._relays, trace.revision, relay)
+        self._keep(self._relays, trace.revision, relay)
         return relay
 
     def relay(self, line: str, revision: int | None) -> Trace | None:
-        """Return a relay that has begun; ``None``: it is not followed."""
+        """Return a relay that has begun; ``None``: it is not traced."""
         return self._relays.get((line, revision or 0))
 
-    def _follow(self, traces: dict[tuple[str, int], Trace], revision: int, trace: Trace) -> None:
+    def _keep(self, traces: dict[tuple[str, int], Trace], revision: int, trace: Trace) -> None:
         traces[trace.line, revision] = trace
-        if len(traces) > MAX_FOLLOWED:
+        if len(traces) > MAX_TRACED:
             del traces[next(iter(traces))]
 
     # Spans

@@ -39,7 +39,7 @@ class _Outgoing(Struct, frozen=True, eq=False):
     payload: bytes
     revision: int
     span: Trace | None = None
-    """Of its publish, if the write is followed."""
+    """Of its publish, if the write is traced."""
     collection: str = WATCHLIST
 
 
@@ -113,11 +113,11 @@ class PubNubPublisher(SupervisedActor):
     def _outgoing(self, user_id: str, update: AnyUpdate | HeadMoved, epoch: str | None = None) -> _Outgoing:
         """Encode ``update``: here, so that one that cannot be encoded fails alone and does not hold up the next.
 
-        The other nodes continue the trace of a followed write from its publish.
+        The other nodes continue the trace of a write from its publish.
         """
         if isinstance(update, HeadMoved):
             return _Outgoing(self._encode(user_id, update), update.revision, collection=update.collection)
-        trace = self._tracer.committed(update.line, update.revision) if self._tracer.is_following else None
+        trace = self._tracer.committed(update.line, update.revision) if self._tracer.is_tracing else None
         span = None if trace is None else self._tracer.child(trace)
         message = channel_update(update, self._node, None if span is None else span.traceparent, epoch)
         return _Outgoing(self._encode(user_id, message), update.revision, span, parts_of(update.line)[1])

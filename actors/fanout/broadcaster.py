@@ -135,12 +135,12 @@ class WebSocketBroadcaster(SupervisedActor):
                 assert_never(message)
 
     def _send(self, user_id: str, messages: Sequence[SyncMessage], began_s: float) -> None:
-        if self._tracer.is_following:
+        if self._tracer.is_tracing:
             messages = [self._with_traceparent(user_id, message) for message in messages]
         self._send_to_user(SendToUser(user_id, tuple(messages), began_s))
 
     def _with_traceparent(self, user_id: str, message: SyncMessage) -> SyncMessage:
-        """Let the devices continue the trace of a followed message from its relay."""
+        """Let the devices continue the trace of a message from its relay."""
         if not isinstance(message, WatchlistUpdate):
             return message
         relay = self._tracer.begin_relay(line_of(user_id, message.collection), message.revision)

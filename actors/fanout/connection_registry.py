@@ -187,7 +187,7 @@ class ConnectionRegistry(SupervisedActor):
             self.send_to_user(relay.user_id, *relay.messages)
         kind = kind_of(first.collection) if isinstance(first, CollectionUpdate) else None
         self._relays.record_relay(len(relay.messages), self._clock() - relay.began_s, kind)
-        if self._tracer.is_following:
+        if self._tracer.is_tracing:
             for message in relay.messages:
                 if isinstance(message, WatchlistUpdate):
                     self._trace(relay.user_id, message)

@@ -37,7 +37,7 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     revision: int | None = None
     origin: str | None = None
     traceparent: str | None = None
-    """Of a followed write, see ``actors.tracing``; ignored if it is not valid."""
+    """If the write is traced, see ``actors.tracing``; ignored if it is not valid."""
     epoch: str | None = None
     """Of the database that has ``revision``; ``None``: a node of an older release does not say."""
     data: dict[str, Any] | None = None

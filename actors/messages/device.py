@@ -27,7 +27,7 @@ class WatchlistWrite(Change, frozen=True, tag="watchlist_update", tag_field="typ
 
     id: MessageId | None = None
     traceparent: str | None = None
-    """W3C Trace Context: asks to follow this write; ignored if it is not valid."""
+    """W3C Trace Context: asks to trace this write; ignored if it is not valid."""
 
     @property
     def collection(self) -> str:

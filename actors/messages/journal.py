@@ -149,7 +149,7 @@ class DeviceWrite(Struct, frozen=True, eq=False, kw_only=True):
     removed_tags: tuple[str, ...] = ()
     """As in ``Operation``: only a foreign publisher names the tags it removes."""
     trace: Trace | None = None
-    """If the write is followed."""
+    """If the write is traced."""
     collection: str = WATCHLIST
 
 

@@ -25,7 +25,7 @@ class WatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_field="ty
     timestamp: HLCTimestamp | None = None
     device_id: str | None = None
     traceparent: str | None = None
-    """Of a followed write: what the device does with it may go on from here."""
+    """If the write is traced: what the device does with it may go on from here."""
     data: dict[str, Any] | None = None
     """The item's, after this change; so is ``position``. ``None``: it has none."""
     position: str | None = None

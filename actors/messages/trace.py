@@ -1,4 +1,4 @@
-"""What is known of a followed write: the trace it is part of, as values.
+"""What is known of a traced write: the trace it is part of, as values.
 
 Source: W3C Trace Context, https://www.w3.org/TR/trace-context/, version 00; ``tracestate`` is not kept.
 """
@@ -45,7 +45,7 @@ def parse_traceparent(text: str) -> TraceParent | None:
 
 
 class Trace(Struct, frozen=True, eq=False, kw_only=True):
-    """A span of a followed write that has begun on this node; ``Tracer.passed`` ends it."""
+    """A span of a traced write that has begun on this node; ``Tracer.passed`` ends it."""
 
     trace_id: str
     span_id: str

@@ -142,7 +142,7 @@ class CollectionSync:
     @property
     def _has_audience(self) -> bool:
         """Whether a relay is worth its cost: that takes a device here, a bus, or a trace that would show it."""
-        is_wanted = bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_following
+        is_wanted = bool(self._connections) or self._deps.publisher is not None or self._deps.tracer.is_tracing
         return is_wanted and not self._is_unheard
 
     @property

@@ -1,4 +1,4 @@
-"""The stages of followed writes as OpenTelemetry spans, exported by OTLP over HTTP.
+"""The stages of traced writes as OpenTelemetry spans, exported by OTLP over HTTP.
 
 Only ``syncd.process.tracing`` imports this, and only if asked to: OpenTelemetry is an extra. Its own environment
 variables apply to what has no setting here (``OTEL_EXPORTER_OTLP_HEADERS``, ``OTEL_RESOURCE_ATTRIBUTES``,

@@ -1,4 +1,4 @@
-"""Which writes are followed, and what their spans say."""
+"""Which writes are traced, and what their spans say."""
 
 from itertools import count
 
@@ -6,7 +6,7 @@ import pytest
 
 from actors.messages.collections import line_of
 from actors.messages.trace import TraceParent, parse_traceparent
-from actors.tracing import MAX_ASKED_PER_S, MAX_FOLLOWED, Span, Tracer
+from actors.tracing import MAX_ASKED_PER_S, MAX_TRACED, Span, Tracer
 
 TRACE_ID = "4bf92f3577b34da6a3ce929d0e0e4736"
 PARENT_ID = "00f067aa0ba902b7"
@@ -34,7 +34,7 @@ def listener() -> Listener:
 
 
 @pytest.mark.parametrize("traceparent", [None, UNSAMPLED, "nonsense"])
-def test_a_write_that_nobody_asks_to_follow_is_not(listener: Listener, traceparent: str | None) -> None:
+def test_a_write_that_nobody_asks_to_trace_is_not_traced(listener: Listener, traceparent: str | None) -> None:
     assert listener.tracer().accept(traceparent, "ann", "phone", "http") is None
     assert listener.spans == []
 
@@ -61,7 +61,7 @@ def test_a_write_that_is_picked_begins_a_trace_or_goes_on_with_its_own(listener:
         assert parse_traceparent(f"00-{span.trace_id}-{span.span_id}-01") is not None
 
 
-def test_a_write_to_a_list_is_followed_beside_one_to_the_watchlist_of_the_same_revision(listener: Listener) -> None:
+def test_a_write_to_a_list_is_traced_beside_one_to_the_watchlist_of_the_same_revision(listener: Listener) -> None:
     tracer = listener.tracer()
     to_list, to_watchlist = (tracer.accept(SAMPLED, "ann", "phone", "http", name) for name in (KIDS, "watchlist"))
     assert to_list is not None
@@ -95,27 +95,27 @@ def test_a_stranger_can_ask_for_so_many_a_second_and_no_more() -> None:
     assert tracer.accept(SAMPLED, "ann", "phone", "http") is not None
 
 
-def test_a_node_is_believed_when_it_says_that_a_write_is_followed(listener: Listener) -> None:
+def test_a_node_is_believed_when_it_says_that_a_write_is_traced(listener: Listener) -> None:
     tracer = listener.tracer()
     for traceparent in ("nonsense", UNSAMPLED):
         tracer.receive(traceparent, "ann", 7, "there")
-    assert not tracer.is_following
+    assert not tracer.is_tracing
     tracer.receive(SAMPLED, "ann", 7, "there")
     (span,) = listener.spans
     assert (span.stage, span.parent_id, span.revision, span.details) == ("received", PARENT_ID, 7, {"origin": "there"})
-    followed = tracer.committed("ann", 7)
-    assert followed is not None
-    assert followed.span_id == span.span_id
+    traced = tracer.committed("ann", 7)
+    assert traced is not None
+    assert traced.span_id == span.span_id
 
 
-def test_a_committed_write_is_followed_by_its_user_and_revision(listener: Listener) -> None:
+def test_a_committed_write_is_traced_by_its_user_and_revision(listener: Listener) -> None:
     tracer = listener.tracer()
     trace = tracer.accept(SAMPLED, "ann", "phone", "http")
     assert trace is not None
     tracer.commit(trace, 7, "added", is_new=True)
-    followed = tracer.committed("ann", 7)
-    assert followed is not None
-    assert (followed.span_id, followed.revision) == (trace.span_id, 7)
+    traced = tracer.committed("ann", 7)
+    assert traced is not None
+    assert (traced.span_id, traced.revision) == (trace.span_id, 7)
     assert tracer.relay("ann", 7) is None
     relay = tracer.begin_relay("ann", 7)
     assert relay is not None
@@ -128,23 +128,23 @@ def test_a_committed_write_is_followed_by_its_user_and_revision(listener: Listen
 
 
 @pytest.mark.parametrize("revision", [None, 7])
-def test_a_write_that_gave_no_new_revision_is_followed_no_further(listener: Listener, revision: int | None) -> None:
+def test_a_write_that_gave_no_new_revision_is_traced_no_further(listener: Listener, revision: int | None) -> None:
     tracer = listener.tracer()
     trace = tracer.accept(SAMPLED, "ann", "phone", "http")
     assert trace is not None
     tracer.commit(trace, revision, "existing", is_new=False)
     assert [(span.stage, span.revision) for span in listener.spans] == [("accepted", None), ("committed", revision)]
-    assert not tracer.is_following
+    assert not tracer.is_tracing
 
 
-def test_of_too_many_followed_writes_the_oldest_are_followed_no_further() -> None:
+def test_of_too_many_traced_writes_the_oldest_are_traced_no_further() -> None:
     tracer = Tracer(lambda _span: None, 1.0)
-    for revision in range(MAX_FOLLOWED + 1):
+    for revision in range(MAX_TRACED + 1):
         tracer.receive(SAMPLED, "ann", revision, "there")
         tracer.begin_relay("ann", revision)
     assert tracer.committed("ann", 0) is None
     assert tracer.committed("ann", 1) is not None
-    assert tracer.committed("ann", MAX_FOLLOWED) is not None
+    assert tracer.committed("ann", MAX_TRACED) is not None
 
 
 def test_spans_hang_together_and_last_as_long_as_they_did_whatever_the_wall_clock_does(listener: Listener) -> None:

@@ -1,4 +1,4 @@
-"""One write followed over two real nodes and a real bus: by its log lines, and by what a collector is sent."""
+"""One write traced over two real nodes and a real bus: by its log lines, and by what a collector is sent."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ A_LIST = "/api/v1/sync/lists/kids"
 
 
 def lines(node: ClusterNode) -> list[dict[str, Any]]:
-    """Return what the node's log says of followed writes, in order: ``grep trace_id``."""
+    """Return what the node's log says of traced writes, in order: ``grep trace_id``."""
     logged = map(json.loads, node.log.read_text().splitlines())
     return [line for line in logged if line.get("trace_id") == TRACE_ID]
 
@@ -47,7 +47,7 @@ async def write(
         assert response.status == 200, await response.text()
 
 
-async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_followed_write_and_only_of_that(
+async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_traced_write_and_only_of_that(
     bus: BusServer, start_node: StartNode, watch: Watch, http: aiohttp.ClientSession, bearer: Bearer, until: Until
 ) -> None:
     here, there = [await start_node(*bus.flags) for _ in range(2)]
@@ -99,7 +99,7 @@ async def test_the_logs_of_both_nodes_tell_the_whole_way_of_a_followed_write_and
     ]
 
 
-async def test_a_foreign_publishers_write_is_followed_too(
+async def test_a_foreign_publishers_write_is_traced_too(
     broker: PubNubBroker, start_node: StartNode, publisher: Publisher, watch: Watch, until: Until
 ) -> None:
     node = await start_node(*broker.flags, "--bus-foreign", "on")

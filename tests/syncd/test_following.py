@@ -25,12 +25,12 @@ def trace_id() -> str:
 
 @pytest.fixture
 def headers(user: str, trace_id: str) -> dict[str, str]:
-    """Of a request that asks to be followed."""
+    """Of a request that asks to be traced."""
     return bearer(user) | {"traceparent": f"00-{trace_id}-{PARENT_ID}-01"}
 
 
 def logged(daemon: DaemonProcess, **fields: str) -> list[dict[str, Any]]:
-    """Return the followed writes' log lines that have these fields, in order."""
+    """Return the traced writes' log lines that have these fields, in order."""
     lines = [json.loads(line) for line in daemon.log.read_text().splitlines(keepends=True) if line.endswith("\n")]
     traces = [line for line in lines if line["logger"] == "syncd.trace"]
     return [line for line in traces if fields.items() <= line.items()]
@@ -69,7 +69,7 @@ async def received(socket: ClientConnection, kind: str) -> dict[str, Any]:
         ({"type": "list_update", "list": "kids"}, "?since=watchlist:0&since=list:kids:0"),
     ],
 )
-async def test_a_write_over_the_socket_is_followed_as_one_over_http(
+async def test_a_write_over_the_socket_is_traced_as_one_over_http(
     daemon: DaemonProcess, user: str, trace_id: str, to: dict[str, str], since: str
 ) -> None:
     async with (
@@ -89,7 +89,7 @@ async def test_a_write_over_the_socket_is_followed_as_one_over_http(
     assert [line["ms"] for line in lines] == sorted(line["ms"] for line in lines)
 
 
-async def test_a_followed_write_costs_so_much_log_however_many_devices_it_reaches(
+async def test_a_traced_write_costs_so_much_log_however_many_devices_it_reaches(
     daemon: DaemonProcess, user: str, trace_id: str
 ) -> None:
     user = user.ljust(128, "-")
@@ -140,7 +140,7 @@ async def test_an_invalid_field_is_ignored_on_the_socket_too(daemon: DaemonProce
     assert logged(daemon, user=user) == []
 
 
-async def test_a_write_that_changes_nothing_is_followed_to_its_answer(
+async def test_a_write_that_changes_nothing_is_traced_to_its_answer(
     daemon: DaemonProcess, user: str, headers: dict[str, str], trace_id: str
 ) -> None:
     add = {"operation": "add", "content_id": content(), "operation_id": "once"}
@@ -157,7 +157,7 @@ async def test_a_write_that_changes_nothing_is_followed_to_its_answer(
     ]  # fmt: skip
 
 
-async def test_a_remove_and_each_write_of_a_bulk_are_followed(
+async def test_a_remove_and_each_write_of_a_bulk_are_traced(
     daemon: DaemonProcess, user: str, headers: dict[str, str], trace_id: str
 ) -> None:
     operations = [{"operation": operation, "content_id": content()} for operation in ("add", "remove", "add")]
@@ -170,7 +170,7 @@ async def test_a_remove_and_each_write_of_a_bulk_are_followed(
 
 
 @pytest.mark.parametrize("flags", [("--trace-ratio", "1"), ("--log-level", "debug")])
-async def test_a_write_is_followed_unasked_when_the_operator_wants_it(
+async def test_a_write_is_traced_unasked_when_the_operator_wants_it(
     start_daemon: StartDaemon, flags: tuple[str, ...], user: str
 ) -> None:
     daemon = start_daemon(*flags)

@@ -59,7 +59,7 @@ _HEADERS: Final = {
 TRACEPARENT: Final[Json] = {
     "name": "traceparent",
     "in": "header",
-    "description": "W3C Trace Context: with the sampled flag, follow the write; ignored if it is not valid.",
+    "description": "W3C Trace Context: with the sampled flag, trace the write; ignored if it is not valid.",
     "schema": {"type": "string"},
     "example": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }

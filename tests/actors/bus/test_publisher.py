@@ -322,7 +322,7 @@ async def test_a_publisher_whose_codec_raises_is_restarted_and_counted_and_publi
     assert supervision.restarts == supervision.messages_skipped == {"PubNubPublisher": 1}
 
 
-async def test_a_followed_write_is_published_with_the_span_that_others_go_on_from(
+async def test_a_traced_write_is_published_with_the_span_that_others_go_on_from(
     started: Started, bus: HandBus, metrics: BusMetrics
 ) -> None:
     spans: list[Span] = []
@@ -334,13 +334,13 @@ async def test_a_followed_write_is_published_with_the_span_that_others_go_on_fro
     spans.clear()
     publisher.tell(publish("ann", 1))
     publisher.tell(publish("ann", 2))
-    _, followed, answer = await bus.next_call()
+    _, traced, answer = await bus.next_call()
     answer.set_result(None)
     _, other, answer = await bus.next_call()
     answer.set_result(None)
     (published,) = spans
     assert (published.stage, published.parent_id, published.revision) == ("published", trace.span_id, 1)
-    assert followed["traceparent"].split("-")[1:3] == [published.trace_id, published.span_id]
+    assert traced["traceparent"].split("-")[1:3] == [published.trace_id, published.span_id]
     assert "traceparent" not in other
 
 

@@ -146,7 +146,7 @@ async def test_relays_do_not_wait_for_the_registry(
     assert metrics.messages_relayed == 0  # for the registry to count
 
 
-async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started, sent: list[SendToUser]) -> None:
+async def test_devices_go_on_from_the_relay_of_a_traced_write(started: Started, sent: list[SendToUser]) -> None:
     spans: list[Span] = []
     tracer = Tracer(spans.append, 1.0)
     trace = tracer.accept(None, "ann", "phone", "http")
@@ -154,14 +154,14 @@ async def test_devices_go_on_from_the_relay_of_a_followed_write(started: Started
     tracer.commit(trace, 4, "added", is_new=True)
     broadcaster = started(WebSocketBroadcaster.start(sent.append, BroadcastMetrics(), lambda: 0.0, tracer, UUIDS))
     await broadcaster.ask(Relay("ann", (update(4), update(5))), block=False)
-    followed, other = sent[0].messages
-    assert isinstance(followed, WatchlistUpdate)
+    traced, other = sent[0].messages
+    assert isinstance(traced, WatchlistUpdate)
     assert isinstance(other, WatchlistUpdate)
     await broadcaster.ask(RelayPubNubMessage("ann", PROGRESS), block=False)
     assert sent[1].messages == (ProgressUpdate(CONTENT_ID, 30, 3600),)
     relay = tracer.relay("ann", 4)
     assert relay is not None
-    assert (followed.traceparent, other.traceparent) == (relay.traceparent, None)
+    assert (traced.traceparent, other.traceparent) == (relay.traceparent, None)
     assert relay.parent_id == trace.span_id
 
 

@@ -249,7 +249,7 @@ async def test_a_device_that_left_while_it_did_not_read_is_forgotten(
     assert devices.told["tv"] == []
 
 
-async def test_of_a_followed_message_it_is_told_who_was_sent_it_and_who_does_not_read(
+async def test_of_a_traced_message_it_is_told_who_was_sent_it_and_who_does_not_read(
     started: Started, devices: Devices, metrics: RegistryMetrics
 ) -> None:
     spans: list[Span] = []
@@ -275,7 +275,7 @@ async def test_of_a_followed_message_it_is_told_who_was_sent_it_and_who_does_not
     assert [(span.stage, span.details["connection_id"]) for span in spans[2:]] == [("written", "phone")]
 
 
-async def test_a_followed_message_is_followed_to_so_many_devices_however_many_there_are(
+async def test_a_message_is_traced_to_a_bounded_number_of_devices_however_many_there_are(
     started: Started, devices: Devices
 ) -> None:
     spans: list[Span] = []

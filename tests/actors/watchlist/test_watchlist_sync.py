@@ -951,7 +951,7 @@ async def test_a_write_that_nobody_waits_for_is_counted_if_it_is_refused(
     assert others.metrics.refused == ({} if is_taken else {"not_taken": 1})
 
 
-async def test_a_followed_write_is_told_of_when_it_is_committed_and_when_it_is_answered(
+async def test_a_traced_write_is_told_of_when_it_is_committed_and_when_it_is_answered(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
     trace = others.tracer.accept(TRACEPARENT, "ann", "phone", "http")
@@ -967,7 +967,7 @@ async def test_a_followed_write_is_told_of_when_it_is_committed_and_when_it_is_a
     assert others.tracer.committed("ann", 4) is not None
 
 
-async def test_another_nodes_followed_update_is_followed_here_and_ones_own_echo_is_not(
+async def test_another_nodes_traced_update_is_traced_here_and_ones_own_echo_is_not(
     watchlist: ActorRef[WatchlistSync], others: Others, handled: Handled
 ) -> None:
     for revision, origin in ((4, "here"), (5, "other")):

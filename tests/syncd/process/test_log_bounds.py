@@ -49,7 +49,7 @@ def test_what_differs_in_a_number_only_is_one_cause_and_statuses_are_not(bounds:
     assert all(bounds.filter(record(outcome=f"refused: {status}")) for status in range(401, 406))
 
 
-def test_each_stage_of_followed_writes_is_a_cause_of_its_own(bounds: LogBounds) -> None:
+def test_each_stage_of_traced_writes_is_a_cause_of_its_own(bounds: LogBounds) -> None:
     for stage in ["committed"] * 4 + ["relayed"]:
         passed = bounds.filter(record(name="syncd.trace", msg=stage))
     assert passed

@@ -1,4 +1,4 @@
-"""The stages of a followed write as a collector sees them."""
+"""The stages of a traced write as a collector sees them."""
 
 from collections.abc import AsyncIterator
 from typing import Any

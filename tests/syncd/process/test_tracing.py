@@ -1,4 +1,4 @@
-"""Where the stages of followed writes go: into the log, and to a collector if there is one."""
+"""Where the stages of traced writes go: into the log, and to a collector if there is one."""
 
 import logging
 import re
@@ -40,12 +40,12 @@ async def test_a_stage_is_a_line_with_the_fields_that_find_it(caplog: pytest.Log
 
 
 @pytest.mark.parametrize(
-    ("settings", "is_followed"),
+    ("settings", "is_traced"),
     [(Settings(), False), (Settings(trace_ratio=1.0), True), (Settings(log_level="debug"), True)],
 )
-async def test_writes_are_followed_unasked_as_the_settings_say(settings: Settings, is_followed: bool) -> None:
+async def test_writes_are_traced_unasked_as_the_settings_say(settings: Settings, is_traced: bool) -> None:
     async with tracing(settings, "node-a") as tracer:
-        assert (tracer.accept(None, "ann", "phone", "http") is not None) is is_followed
+        assert (tracer.accept(None, "ann", "phone", "http") is not None) is is_traced
 
 
 async def test_a_collector_has_every_span_when_the_context_is_left() -> None:
