@@ -1,4 +1,4 @@
-"""What the bench measures and what it measures it beside."""
+"""What the bench measures, and what it compares that with."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Who is online is what nodes say whose lease has not ended; whoever makes a difference to that is told."""
+"""A device is online if a node whose lease has not ended says so; devices for which that changes are reported."""
 
 from collections.abc import Callable, Iterator
 

@@ -1,4 +1,4 @@
-"""Following writes on one real daemon: over HTTP and the socket, repeated, refused, unasked, with nobody to tell."""
+"""Traced writes on one real daemon: over HTTP and the socket, repeated, refused, unasked, with nobody to tell."""
 
 import asyncio
 import json

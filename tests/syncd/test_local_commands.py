@@ -1,4 +1,4 @@
-"""What one node does of a command, with a real registry."""
+"""What one node does on an operator's command, with a real registry."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Answers on their way: who is gone, or raises, keeps nobody else waiting."""
+"""Answers on their way: an asker that is gone, or raises, keeps no other one waiting."""
 
 import logging
 

@@ -1,4 +1,4 @@
-"""Who is online is written beside the commits: that it cannot be is no outage, nor that it can be the end of one."""
+"""Who is online is written beside the commits: a failure of that is no outage, and a success ends none."""
 
 import asyncio
 from typing import Any, Final

@@ -1,4 +1,4 @@
-"""What all hints have in common, on those at which lists there are: ``test_presence_hints.py`` has it of the others."""
+"""What all hints have in common, tried on those about lists; ``test_presence_hints.py`` has those about devices."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who follows which lists a user has is told all of it: at the beginning, and whenever it has changed."""
+"""A device that follows which lists a user has is told all of them: at the beginning, and whenever they change."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Who begins to follow a user's devices is told which are online, as the database has it at that moment or later."""
+"""A device that begins to follow a user's devices is told which are online, as the database says then or later."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Of a command its target is told, once on each connection, and its sender what became of it."""
+"""A command is shown to its target, once on each connection, and its sender is told what became of it."""
 
 from typing import Final
 

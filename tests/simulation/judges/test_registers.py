@@ -1,4 +1,4 @@
-"""Of each member of a register the latest word must hold, and what is shown of it is what the journal holds."""
+"""For each member of a register the latest update must hold, and what is shown of it is what the journal holds."""
 
 import re
 from typing import Any, Final

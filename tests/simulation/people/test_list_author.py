@@ -1,4 +1,4 @@
-"""A user's lists are written to in every way, and what does not become of it as it must is told."""
+"""A user's lists are written to in every way, and whatever comes of it that must not is reported."""
 
 import re
 from typing import Any, Final

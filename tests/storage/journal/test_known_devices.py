@@ -1,4 +1,4 @@
-"""Devices are registers: each is known by its own word first, and for one too many the longest offline goes."""
+"""Devices are registers: only a device itself makes itself known, and one too many replaces the longest offline."""
 
 from collections.abc import Iterator
 

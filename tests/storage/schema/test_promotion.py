@@ -1,4 +1,4 @@
-"""A database on another timeline than its epoch is of; ``tests/scenarios/test_failover.py`` promotes real standbys."""
+"""A database on another timeline than its epoch; ``tests/scenarios/test_failover.py`` promotes real standbys."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""``syncd check`` as its user runs it: what it looks at, how it tells it, and that it tells no secret."""
+"""``syncd check`` as its user runs it: what it looks at, how it reports that, and that it shows no secret."""
 
 import os
 import pty

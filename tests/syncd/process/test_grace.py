@@ -1,4 +1,4 @@
-"""How long a stop may still take: the first who asks begins it."""
+"""How long a stop may still take: the time runs from the first question."""
 
 from syncd.process.grace import Grace
 from tests.fakes.hand_clock import HandClock

@@ -1,4 +1,4 @@
-"""Of the service's addresses the one is taken that answers first."""
+"""Of the service's addresses, the first one to answer is used."""
 
 import asyncio
 import gc

@@ -1,4 +1,4 @@
-"""A request beside the connection fails by one exception, whatever it fails of."""
+"""A request beside the connection fails with one exception, whatever the cause."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
