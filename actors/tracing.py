@@ -37,7 +37,7 @@ class Span(Struct, frozen=True, kw_only=True):
     """``None``: the trace begins here."""
     user_id: str
     collection: str
-    """Of which kind."""
+    """Its kind: ``watchlist``, ``list`` …"""
     revision: int | None
     """Once it has one."""
     began_ns: int

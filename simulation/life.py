@@ -47,7 +47,7 @@ IDLE_S: Final = 130.0
 sweep."""
 
 _MAY_COMPLAIN: Final = frozenset({"actors.journal.read_turns", "actors.journal.writability"})
-"""Who calls it an error that the database is away, which happens here."""
+"""The loggers that call it an error when the database is away, which happens here."""
 
 
 class Verdict(Struct, frozen=True, kw_only=True):

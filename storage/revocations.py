@@ -39,7 +39,7 @@ class SqlRevocationStore:
         self._database = database
         self._now_s = now_s
         self._epoch: str | None = None
-        """Of which versions have been asked for; ``None``: this process does not know."""
+        """The epoch whose versions were asked for; ``None``: this process has not asked yet."""
 
     def revoke(self, token_id: str, expires_at: int | None) -> None:
         """Refuse ``token_id`` from now on, until ``expires_at``."""

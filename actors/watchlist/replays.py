@@ -17,7 +17,7 @@ class ResumePoint(NamedTuple):
     since: int
     """The last revision that it has seen."""
     epoch: str | None
-    """Of which epoch that is."""
+    """The epoch that this revision belongs to."""
     takes_pieces: bool
     """It takes the list in pieces, and prefers it to a replay that is as long."""
 

@@ -11,14 +11,14 @@ from simulation.outside.network import Connection, Listener, Network
 
 
 class Server(Listener, Protocol):
-    """Who serves it."""
+    """What serves a connection."""
 
     place: str
     """How the log names it."""
 
 
 class Reader(Protocol):
-    """Who reads one answer."""
+    """What reads one answer."""
 
     def began(self, status: int, headers: dict[str, str]) -> None:
         """The head came; names are in lower case."""

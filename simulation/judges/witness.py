@@ -121,7 +121,8 @@ class Witness:
     def go_back(self, heads: Mapping[str, int]) -> None:
         """Know that the database was restored from the backup, in which users stand at ``heads``.
 
-        What was acknowledged later is lost, and its revisions may be given again, to who is told of another epoch.
+        What was acknowledged later is lost, and its revisions may be given again, to devices that are told of another
+        epoch.
         """
         backed_up, self.revoked = self._backed_up
         kept = {

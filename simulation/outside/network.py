@@ -19,7 +19,7 @@ KERNEL_BYTES: Final = 16 * 1024
 
 
 class Listener(Protocol):
-    """Who is connected to."""
+    """What clients connect to."""
 
     @property
     def loop(self) -> SimulatedLoop:

@@ -1,4 +1,4 @@
-"""So many log lines per cause and minute, and a line that says how many were left out."""
+"""A bound on the log lines of one cause in a minute, and a line that says how many were left out."""
 
 import logging
 import re

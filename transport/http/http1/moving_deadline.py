@@ -64,4 +64,4 @@ class MovingDeadline:
 
 
 def _nobody() -> None:
-    """Stand for who is not there any more."""
+    """Be told in place of an owner that is gone."""
