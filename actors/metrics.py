@@ -116,8 +116,9 @@ class WriteMetrics:
             {(kind, status.value): 0 for kind in COLLECTION_KINDS for status in Status}
         )
         """Writes answered, by kind of collection and status."""
-        self.refusals: Counter[str] = Counter({quota: 0 for quota in get_args(Quota) if quota != "tags_per_item"})
-        """Writes refused because of a bound of what their user may keep, by its name."""
+        bounds = [quota for quota in get_args(Quota) if quota != "tags_per_item"]
+        self.refusals: Counter[str] = Counter(dict.fromkeys([*bounds, "followed_per_user"], 0))
+        """Writes refused because of a bound of what their user may keep, or follow, by its name."""
         self.tags_superseded = 0
         """Adds for which the oldest tags of their content had to go."""
 

@@ -156,6 +156,7 @@ def _wiring(
         metrics=metrics,
         tracer=tracer,
         max_clock_drift_ms=round(settings.max_clock_drift * 1000),
+        max_followed=settings.max_followed_per_user,
         bus_retry_s=bus_retry_s(settings),
         grace=Grace(settings.shutdown_timeout, outside.now_s),
         outside=outside,

@@ -137,6 +137,12 @@ class Settings(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     max_items_per_list: Annotated[
         Count, _about("contents in a user's list; an add of another one is refused until one is removed")
     ] = 10_000
+    max_followed_per_user: Annotated[
+        Count,
+        _about(
+            "collections that one user's connections follow on this node; one that follows more is closed with 1013"
+        ),
+    ] = 10_000
     max_tags_per_item: Annotated[
         Count, _about("concurrent adds that are kept apart for one content; the oldest gives way to one more")
     ] = 16

@@ -60,6 +60,7 @@ class Wiring(Struct, frozen=True, eq=False, kw_only=True):
     metrics: NodeMetrics
     tracer: Tracer
     max_clock_drift_ms: int
+    max_followed: int
     bus_retry_s: float
     grace: Grace
     content_ids: ContentIds
@@ -304,6 +305,7 @@ def _watchlist_deps(
         now_ms=wiring.outside.now_ms,
         now_s=wiring.outside.now_s,
         max_clock_drift_ms=wiring.max_clock_drift_ms,
+        max_followed=wiring.max_followed,
         journal=journal.tell,
         registry=fanout.registry.tell,
         broadcaster=fanout.broadcaster.tell,

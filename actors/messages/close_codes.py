@@ -39,6 +39,10 @@ TOKEN_REVOKED: Final = Close(4501, "the token was revoked")
 PROTOCOL_VIOLATION: Final = Close(4502, "only text messages are understood")
 OTHER_IDENTITY: Final = Close(4503, "the token names another user or device")
 
+FOLLOWS_TOO_MANY: Final = Close(
+    TRY_AGAIN_LATER.code, "the user's connections follow too many collections (followed_per_user)"
+)
+
 POLL_ANSWERED: Final = Close(1000, "poll")
 """Ends the answer to a poll, which is a connection, too. No WebSocket is closed with it."""
 

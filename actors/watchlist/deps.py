@@ -1,7 +1,6 @@
 """What every ``WatchlistSync`` of a node is wired with."""
 
 from collections.abc import Callable
-from typing import Final
 
 from msgspec import Struct
 
@@ -21,9 +20,6 @@ from actors.metrics import BusMetrics, WriteMetrics
 from actors.ports import Fragments
 from actors.runtime.tell import Tell
 from actors.tracing import Tracer
-
-MAX_FOLLOWED: Final = 10_000
-"""Each collection takes 5 KB while it is followed, also a list that is not there. A user's sockets may name 60,000."""
 
 
 class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
@@ -52,7 +48,8 @@ class WatchlistDeps(Struct, frozen=True, eq=False, kw_only=True):
     """Tells those who follow, on all nodes, which lists there are now."""
     retry_s: float = 1.0
     """The pause after a read that the store could not answer."""
-    max_followed: int = MAX_FOLLOWED
-    """Collections of a user in use at which no further one is followed."""
+    max_followed: int = 10_000
+    """Collections of a user in use at which no further one is followed. Each takes 5 KB meanwhile, also a list that is
+    not there, and a user's sockets may name 60,000."""
     slice_rows: int = SLICE_ROWS
     """What is read at once."""

@@ -14,7 +14,7 @@ from msgspec import structs
 from actors.messages.bus import Publish, ShowLists
 from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
-from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.close_codes import FOLLOWS_TOO_MANY
 from actors.messages.collections import WATCHLIST, parts_of
 from actors.messages.connection import ConsumerResumed, Disconnect, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
@@ -107,7 +107,8 @@ class WatchlistSync(SupervisedActor):
         """Return the collection that ``message`` is about; ``None``: it is of no interest here."""
         match message:
             case Join(collection=name, connection=connection) if not self._may_follow(name):
-                connection.tell(Disconnect(TRY_AGAIN_LATER))
+                self._deps.write_metrics.refusals["followed_per_user"] += 1
+                connection.tell(Disconnect(FOLLOWS_TOO_MANY))
                 return None
             case DeviceWrite(collection=name) | Join(collection=name):
                 return self._in_use(name)

@@ -62,6 +62,7 @@ def wiring(stack: AsyncExitStack) -> Wiring:
         metrics=NodeMetrics(),
         tracer=untraced(),
         max_clock_drift_ms=60_000,
+        max_followed=10_000,
         bus_retry_s=0.001,
         grace=Grace(0.05),
         content_ids=UUIDS,

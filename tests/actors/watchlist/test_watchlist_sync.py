@@ -11,7 +11,7 @@ from pykka import ActorRef
 from actors.messages.bus import Publish
 from actors.messages.change import Change
 from actors.messages.channel import HeadMoved, PubNubWatchlistUpdate
-from actors.messages.close_codes import TRY_AGAIN_LATER
+from actors.messages.close_codes import FOLLOWS_TOO_MANY, TRY_AGAIN_LATER
 from actors.messages.collections import collection_of_list, line_of
 from actors.messages.connection import (
     ConsumerResumed,
@@ -887,6 +887,9 @@ async def test_no_more_collections_are_followed_than_there_is_room_for(
     follow("b")
     await handled(ref)
     assert [[type(message) for message in told] for told in devices.told.values()] == [[Joined], [Joined], [Disconnect]]
+    assert [message.close for message in devices.told["c"] if isinstance(message, Disconnect)] == [FOLLOWS_TOO_MANY]
+    assert +others.write_metrics.refusals == {"followed_per_user": 1}
+    devices.told["c"].clear()
     ref.tell(leave_a)
     ref.tell(RetireIfIdle())  # the sweep
     follow("c")
