@@ -2994,12 +2994,11 @@ var GuardedStore = class {
     if (this.#isWorking) {
       try {
         const stored = await this.#inner.claim(userId, isKnown);
-        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
-        this.#mirrors.set(userId, new Mirror(mirrored));
-        return state;
+        this.#mirrors.set(userId, new Mirror(stateOf(stored)));
+        return stateOf(stored);
       } catch (error) {
         this.#fail(error);
-        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
+        if (!(error instanceof SilentError)) known ??= await this.read(userId).catch(() => null);
       }
     }
     const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
@@ -3009,14 +3008,6 @@ var GuardedStore = class {
   /** As a store's; rejects where that fails. */
   async read(userId) {
     return stateOf(await this.#inner.read(userId));
-  }
-  /** What can still be read of what can't be claimed: on a full disk, for example. */
-  async #readable(userId) {
-    try {
-      return await this.read(userId);
-    } catch {
-      return null;
-    }
   }
   /** As a store's. */
   async save(userId, changes) {
@@ -3079,10 +3070,11 @@ var GuardedStore = class {
 };
 function withDeadlines(store) {
   return {
-    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
-    read: async (userId) => checked(await within(store.read(userId), 0)),
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown))),
+    read: async (userId) => checked(await within(store.read(userId))),
     save: (userId, changes) => within(store.save(userId, changes), changes.length),
-    close: () => store.close()
+    close: () => void (async () => store.close())().catch(() => void 0)
+    // all that was saved is kept
   };
 }
 function checked(stored) {
@@ -3090,7 +3082,7 @@ function checked(stored) {
   if (!isState) throw new TypeError("the store holds something else than a client's state");
   return stored;
 }
-function within(promise, rows) {
+function within(promise, rows = 0) {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
     const timer = setInterval(() => {

@@ -245,6 +245,21 @@ test("a store that fails is told, and the app goes on", async (context) => {
   await settled(client);
 });
 
+for (const [how, fail] of [
+  ["throws", () => assert.fail("closed already")],
+  ["rejects", () => Promise.reject(new Error("closed already"))],
+] as const) {
+  test(`a client is closed whatever its store does then, and opened again: it ${how}`, async (context) => {
+    const store = Object.assign(new MemoryStore(), { close: fail as () => void });
+    const { client } = open(context, store);
+    await live(client);
+    await client.add(A);
+    await client.close();
+    await live(client);
+    assert.deepEqual([client.has(A), client.storage], [true, "persistent"]);
+  });
+}
+
 test("a user's sign-in that was given up brings nothing old back when the store fails and works again", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);

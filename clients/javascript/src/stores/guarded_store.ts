@@ -61,12 +61,12 @@ export class GuardedStore {
     if (this.#isWorking) {
       try {
         const stored = await this.#inner.claim(userId, isKnown);
-        const [state, mirrored] = [stateOf(stored), stateOf(stored)];
-        this.#mirrors.set(userId, new Mirror(mirrored));
-        return state;
+        this.#mirrors.set(userId, new Mirror(stateOf(stored)));
+        return stateOf(stored);
       } catch (error) {
         this.#fail(error);
-        if (!(error instanceof SilentError)) known ??= await this.#readable(userId);
+        // What can still be read of what can't be claimed: on a full disk, for example. That it fails was told.
+        if (!(error instanceof SilentError)) known ??= await this.read(userId).catch(() => null);
       }
     }
     const mirror = this.#mirrors.get(userId) ?? new Mirror(known);
@@ -77,15 +77,6 @@ export class GuardedStore {
   /** As a store's; rejects where that fails. */
   async read(userId: string): Promise<UserState | null> {
     return stateOf(await this.#inner.read(userId));
-  }
-
-  /** What can still be read of what can't be claimed: on a full disk, for example. */
-  async #readable(userId: string): Promise<UserState | null> {
-    try {
-      return await this.read(userId);
-    } catch {
-      return null; // that it fails was told
-    }
   }
 
   /** As a store's. */
@@ -158,10 +149,10 @@ export class GuardedStore {
 /** `store`; what it does not answer in time, or with something else than a client has saved, is rejected. */
 function withDeadlines(store: Store): Store {
   return {
-    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown), 0)),
-    read: async (userId) => checked(await within(store.read(userId), 0)),
+    claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown))),
+    read: async (userId) => checked(await within(store.read(userId))),
     save: (userId, changes) => within(store.save(userId, changes), changes.length),
-    close: () => store.close(),
+    close: () => void (async () => store.close())().catch(() => undefined), // all that was saved is kept
   };
 }
 
@@ -174,7 +165,7 @@ function checked(stored: Stored | null): Stored | null {
 }
 
 /** `promise`, or a rejection when it takes too long. Counts seconds one by one: those of a page that sleeps do not count. */
-function within<T>(promise: Promise<T>, rows: number): Promise<T> {
+function within<T>(promise: Promise<T>, rows = 0): Promise<T> {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {
     const timer = setInterval(() => {

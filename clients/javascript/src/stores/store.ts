@@ -47,6 +47,6 @@ export interface Store {
    */
   save(userId: string, changes: readonly Change[]): Promise<void>;
 
-  /** Release everything. A later call may open it again. */
+  /** Release everything. A later call may open it again. That it fails nobody is told: all that was saved is kept. */
   close(): void;
 }
