@@ -765,7 +765,7 @@ var UserCollections = class {
   /** The collections that the attempt or connection under way asks for. */
   asked = [];
   #newReplica;
-  /** Of the writes in the queue. */
+  /** Of the writes in the queue; of those that are of no call, from before, their own names: by those they may be called for again. */
   #origins = /* @__PURE__ */ new Set();
   /** The greatest stamp of the service in this run. */
   #seen = NEVER;
@@ -783,7 +783,7 @@ var UserCollections = class {
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
     this.follow(WATCHLIST);
-    for (const { origin } of this.state.queue.values()) if (origin !== void 0) this.#origins.add(origin);
+    for (const { origin, operation_id } of this.state.queue.values()) this.#origins.add(origin ?? operation_id);
   }
   /** Note that the service is asked for all that the device follows, until the next call. */
   ask() {

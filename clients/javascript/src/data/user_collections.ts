@@ -28,7 +28,7 @@ export class UserCollections {
   /** The collections that the attempt or connection under way asks for. */
   asked: readonly string[] = [];
   readonly #newReplica: () => string;
-  /** Of the writes in the queue. */
+  /** Of the writes in the queue; of those that are of no call, from before, their own names: by those they may be called for again. */
   readonly #origins = new Set<string>();
   /** The greatest stamp of the service in this run. */
   #seen: Reading = NEVER;
@@ -46,7 +46,7 @@ export class UserCollections {
     this.queue = new WriteQueue(this.state.queue);
     if (stored === null) this.#changes.push({ set: this.state.head });
     this.follow(WATCHLIST);
-    for (const { origin } of this.state.queue.values()) if (origin !== undefined) this.#origins.add(origin);
+    for (const { origin, operation_id } of this.state.queue.values()) this.#origins.add(origin ?? operation_id);
   }
 
   /** Note that the service is asked for all that the device follows, until the next call. */

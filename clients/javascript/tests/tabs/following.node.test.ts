@@ -109,3 +109,25 @@ test("a tab that leads calls again for what its leader had in memory: all that w
   );
   assert.equal(queue[0]?.origin, "a call");
 });
+
+for (const [storage, what, expected] of [
+  ["memory", "what its own store cannot take either is there", 2],
+  ["persistent", "what was stored and is there no more is settled", 0],
+] as const) {
+  test(`a tab that leads calls for nothing twice: ${what}`, async (context) => {
+    const { store, tabs, session } = open(context, PROGRESS);
+    const key = prefixOf(PROGRESS) + A;
+    const of = new UserCollections("alice", null, () => "of the leader");
+    of.enqueue("update", key, 1, { data: { position_seconds: 7, state: "paused" } });
+    of.enqueue("remove", key, 2, { origin: "a call" });
+    tabs.onMessage({ ...OF_LEADER, storage });
+    tabs.onMessage({ type: "stored", leader: "other", stored: of.state.stored() });
+    await session.shown;
+    await setImmediate();
+    assert.equal(session.queueLength, 2);
+    if (storage === "memory") store.failures.push(new Error("full"));
+    tabs.grant();
+    await setImmediate();
+    assert.deepEqual([session.storage, session.queueLength, session.registers(PROGRESS)], [storage, expected, []]);
+  });
+}
