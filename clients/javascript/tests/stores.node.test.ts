@@ -207,6 +207,27 @@ for (const [name, open] of [
   });
 }
 
+test("a store whose rows are deleted before anything is saved says so, too: a part of a head is none", async () => {
+  const database = new sqlite.Database(":memory:");
+  const storage = new Texts();
+  const onSqlite = () => new SqliteStore((sql, parameters) => database.all(sql, parameters));
+  const onTexts = () => new AsyncStorageStore(storage);
+  for (const openAgain of [onSqlite, onTexts]) {
+    const before = openAgain();
+    await before.claim("alice");
+    await before.save("alice", [{ set: UserState.empty("r").head }]);
+    const store = openAgain();
+    assert.equal((await store.claim("alice"))?.head.replica, "r");
+    database.all("DELETE FROM syncd_client");
+    storage.texts.clear();
+    await assert.rejects(store.save("alice", [{ set: { revision: 7 } }]), /deleted/u);
+    assert.equal(await store.claim("alice"), null);
+    await store.save("alice", [{ set: UserState.empty("s").head }]); // now there is nothing to lose
+    assert.equal((await openAgain().claim("alice"))?.head.replica, "s");
+  }
+  database.close();
+});
+
 function openOnTexts() {
   const storage = new Texts();
   return { store: new AsyncStorageStore(storage), wipe: () => storage.texts.clear() };

@@ -158,7 +158,7 @@ test("what the user does is shown at once, and told to other tabs when it is sto
   events.length = 0;
   tabs.told.length = 0;
   const { names } = session.write("add", [A]);
-  assert.deepEqual([contents(session), events], [[A], ["updated"]]);
+  assert.deepEqual([contents(session), session.queueLength, events], [[A], 1, ["updated"]]);
   await setImmediate();
   assert.deepEqual(tabs.told, []);
   release();
