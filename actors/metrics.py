@@ -269,7 +269,7 @@ LOOP_LAG_BOUNDS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.
 
 
 class OpenFilesMetrics:
-    """Of the process's open files."""
+    """What is counted about the process's open files."""
 
     __slots__ = ("exhausted",)
 

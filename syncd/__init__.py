@@ -3,4 +3,4 @@
 from typing import Final
 
 __version__: Final = "0.1.0"
-"""Of the service in a checkout and of its wheel: ``pyproject.toml`` has the same."""
+"""The version of the service in a checkout and of its wheel: ``pyproject.toml`` has the same."""

@@ -39,7 +39,7 @@ class Certificate:
         self._seen = self._look()
         self._current, ends_s = _load(*self._files)
         self.context = _load(*self._files)[0]
-        """For the server, for ever: it takes the certificate of each handshake from the latest context."""
+        """The server's, for ever: it takes the certificate of each handshake from the latest context."""
         self.context.sni_callback = self._choose
         metrics.certificate_ends_s = ends_s
         self._told_end_s = 0.0

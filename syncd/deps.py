@@ -29,7 +29,7 @@ STREAM_INTERVAL_S = 12.0
 """Between the comments of a stream: clients are promised one every 15 s, and look for a proxy that keeps them back."""
 
 ASK_TIMEOUT_S = 5.0
-"""For the ``Deployment`` to answer, which gives the nodes a fraction of that."""
+"""How long the ``Deployment`` has to answer, which gives the nodes a fraction of that."""
 
 
 def api_deps(

@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 BACKLOG: Final = 2048
 
 FIRST_DESCRIPTOR: Final = 3
-"""Of those that systemd hands over."""
+"""The first of those that systemd hands over."""
 EVERYBODY: Final = 0o666
 """Mode of a unix socket: as with an address of this machine, a token admits. Its directory may be closed to others."""
 

@@ -38,7 +38,7 @@ T = TypeVar("T")
 MAX_LISTED = 100
 """Connections of a user, or users, in one answer."""
 MAX_LISTED_BYTES = 16 * 1024
-"""Of their names, as JSON that is ASCII: with what is around them they fit into a message of PubNub."""
+"""The most that users' names may take as ASCII JSON: with what is around them they fit into a PubNub message."""
 
 
 class LocalCommands:

@@ -57,7 +57,7 @@ class Outside(Struct, frozen=True, eq=False, kw_only=True):
     probe_s: float = 5.0
     """Between two probes of the journal: if nobody writes or reads, the node knows that much later what works."""
     lease_s: float = LEASE_S
-    """For which a node's word on who is connected to it holds, unless it renews it."""
+    """How long a node's word on who is connected to it holds, unless it renews it."""
     slice_rows: int = SLICE_ROWS
     """Updates, or items of a list, that are read and sent at once."""
     lag_s: float = INTERVAL_S

@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 MAX_PUBLISHING = 200
 """Publishes under way at once; the sender of one more is asked to try again."""
 MAX_PUBLISHING_OF_USER = 20
-"""Of one user among them: while the bus is slow nobody takes all of them."""
+"""How many of those one user may have: while the bus is slow nobody takes all of them."""
 
 
 class DeviceCommandsDeps(Struct, frozen=True, eq=False, kw_only=True):

@@ -39,7 +39,7 @@ class _Outgoing(Struct, frozen=True, eq=False):
     payload: bytes
     revision: int
     span: Trace | None = None
-    """Of its publish, if the write is traced."""
+    """The span of its publish, if the write is traced."""
     collection: str = WATCHLIST
 
 

@@ -39,7 +39,7 @@ class Outbox:
 
     @property
     def size_bytes(self) -> int:
-        """Of the messages that wait."""
+        """How many bytes the waiting messages have."""
         return sum(map(len, self.frames))
 
     @property

@@ -39,7 +39,7 @@ SAMPLE_EVERY = 8
 """One relay in this many is timed to its last write: timing it takes 3 µs, as much as a delivery."""
 
 MAX_TRACED_DEVICES = 16
-"""Of a user, the oldest first: a traced change costs this many log lines at most, whatever its fan-out."""
+"""How many of a user's devices, the oldest first: a traced change costs no more log lines, whatever its fan-out."""
 
 EVICTIONS_PER_TICK = 4
 EVICTION_TICK_S = 0.005

@@ -20,7 +20,7 @@ class Publish(Struct, frozen=True):
     user_id: str
     update: AnyUpdate | HeadMoved
     epoch: str | None = None
-    """Of the database that holds the update."""
+    """The epoch of the database that holds the update."""
 
 
 class Flush(Struct, frozen=True, eq=False):

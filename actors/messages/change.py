@@ -19,7 +19,7 @@ AuthorStamp = HLCTimestamp | int | float
 """As an author sends it; older devices and foreign publishers may send a bare number, of any size."""
 
 MAX_DATA_BYTES: Final = 1024
-"""Of an item's ``data``, as compact JSON."""
+"""The largest that an item's ``data`` may be, as compact JSON."""
 MAX_POSITION_LENGTH: Final = 64
 
 ShownData = Annotated[Any, Meta(extra_json_schema={"anyOf": [{"type": "object"}, {"type": "null"}]})]
@@ -37,7 +37,7 @@ compares alike."""
 
 
 MAX_SECONDS: Final = 10_000_000
-"""Of a position and a duration: 115 days."""
+"""The greatest position or duration: 115 days."""
 
 Seconds = Annotated[int, Meta(ge=0, le=MAX_SECONDS)] | Annotated[float, Meta(ge=0, le=MAX_SECONDS)]
 """As apps send them, whole or not, and kept so."""

@@ -39,7 +39,7 @@ class PubNubWatchlistUpdate(Struct, frozen=True, tag="watchlist_update", tag_fie
     traceparent: str | None = None
     """If the write is traced, see ``actors.tracing``; ignored if it is not valid."""
     epoch: str | None = None
-    """Of the database that has ``revision``; ``None``: a node of an older release does not say."""
+    """The epoch of the database that has ``revision``; ``None``: a node of an older release does not say."""
     data: dict[str, Any] | None = None
     """The item's, after this change; so is ``position``."""
     position: str | None = None
@@ -70,7 +70,7 @@ class PubNubProgressUpdate(Struct, frozen=True, tag="progress_update", tag_field
     revision: int | None = None
     origin: str | None = None
     epoch: str | None = None
-    """Of the database that has ``revision``."""
+    """The epoch of the database that has ``revision``."""
 
 
 class PubNubDeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="type", omit_defaults=True, kw_only=True):
@@ -87,7 +87,7 @@ class PubNubDeviceUpdate(Struct, frozen=True, tag="device_update", tag_field="ty
     revision: int
     origin: str
     epoch: str | None = None
-    """Of the database that has ``revision``."""
+    """The epoch of the database that has ``revision``."""
 
     def __post_init__(self) -> None:
         """Check what no schema says. Raises: ValueError."""
@@ -171,7 +171,7 @@ class HeadMoved(Struct, frozen=True, tag="head_moved", tag_field="type", omit_de
     revision: int
     origin: str
     epoch: str | None = None
-    """Of the database that has ``revision``; ``None``: the sender does not know."""
+    """The epoch of the database that has ``revision``; ``None``: the sender does not know."""
     collection: str = WATCHLIST
 
 

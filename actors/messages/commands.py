@@ -10,7 +10,7 @@ from actors.messages.sync import DeviceCommand
 from actors.runtime.tell import Tell
 
 MAX_PAYLOAD_BYTES: Final = 4 * 1024
-"""Of a command's payload, as JSON: even with all of it escaped it fits in a message of PubNub."""
+"""The largest that a command's payload may be, as JSON: even with all of it escaped it fits in a PubNub message."""
 MAX_COMMAND_AGE_MS: Final = 30_000
 """An older command is not acted upon: better not at all than when nobody expects it any more."""
 
@@ -63,5 +63,5 @@ class SendCommand(Struct, frozen=True, eq=False):
 
     @property
     def kind(self) -> CommandKind:
-        """Of the command."""
+        """What kind of command it is, for figures."""
         return "handoff" if self.command.command.startswith(HANDOFF) else "other"

@@ -47,7 +47,7 @@ class Following(Struct, frozen=True):
     since: int | None = None
     """The last revision that it has seen; ``None``: it wants what comes from now on."""
     epoch: str | None = None
-    """Of that revision; ``None``: it does not say."""
+    """The epoch of that revision; ``None``: the device does not say."""
     after: Bookmark | None = None
     """If it is shown the list: the device has the pieces up to here."""
 
@@ -159,7 +159,7 @@ class Replayed(Struct, frozen=True, eq=False, kw_only=True):
     frames: tuple[bytes, ...]
     collection: str = WATCHLIST
     revisions: tuple[int, ...] | None = None
-    """Of the frames, as of ``Changes``; ``None``: they are consecutive, and end with ``revision``."""
+    """The revisions of the frames, as in ``Changes``; ``None``: they are consecutive, and end with ``revision``."""
 
 
 class ListPart(Struct, frozen=True, eq=False, kw_only=True, weakref=True):

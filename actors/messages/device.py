@@ -181,9 +181,9 @@ class Resumed(Struct, frozen=True, tag="resumed", tag_field="type", omit_default
     epoch: str
     reason: str | None = None
     list: str | None = None
-    """Of which list; ``None``: of the watchlist, or of ``collection``."""
+    """Which list; ``None``: the watchlist, or ``collection``."""
     collection: str | None = None
-    """Of which collection, if it is neither the watchlist nor a list."""
+    """Which collection, if it is neither the watchlist nor a list."""
 
 
 class SnapshotItem(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -15,7 +15,7 @@ from actors.runtime.ask import Request
 from actors.runtime.tell import Tell
 
 MAX_CAPABILITIES_BYTES: Final = 1024
-"""Of a device's capabilities, as JSON."""
+"""The largest that a device's capabilities may be, as JSON."""
 TimeMs = Annotated[int, Meta(ge=0, lt=253_402_300_800_000)]
 """Milliseconds since 1970, before the year 10000: beyond it no text can say when that is."""
 Pair = tuple[str, str]
@@ -142,7 +142,7 @@ class PresenceNoted(Struct, frozen=True, kw_only=True, tag=True):
     is_lease_kept: bool
     """It had not ended; else others may have taken the node's devices for gone, and have removed them."""
     unknown: tuple[Pair, ...] = ()
-    """Of those that came or visited."""
+    """Those that came or visited and are not known."""
     seen: tuple[UserDevicesSeen, ...] = ()
     """Who has come online or gone offline by it, also of nodes that are gone."""
     has_more: bool

@@ -111,7 +111,7 @@ class ConnectedUsers(Struct, frozen=True):
     first: tuple[tuple[str, int], ...]
     """Those connected longest, with the number of their connections."""
     count: int
-    """Of all."""
+    """How many there are in all."""
 
 
 class GetUsers(Request[ConnectedUsers], frozen=True):

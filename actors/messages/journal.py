@@ -35,7 +35,7 @@ class Operation(Struct, frozen=True, kw_only=True, omit_defaults=True, tag=True)
 
     @property
     def content_id(self) -> str:
-        """Of the change."""
+        """That of the change."""
         return self.change.content_id
 
 
@@ -55,7 +55,7 @@ class Update(Struct, frozen=True, kw_only=True):
 
     @property
     def content_id(self) -> str:
-        """Of the change."""
+        """That of the change."""
         return self.change.content_id
 
 
@@ -88,9 +88,9 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
     update: Update | None = None
     """The journal's record of it, also when a retry gets the first answer; ``None``: nothing was written."""
     register: RegisterUpdate | None = None
-    """Of a register, in place of ``update``: what is there now, also when the operation was superseded."""
+    """For a register, in place of ``update``: what is there now, even if the operation was superseded."""
     own_stamp: HLCTimestamp | None = None
-    """Of an operation that holds although ``register`` has a later stamp, which is of members that it did not say."""
+    """The operation's stamp, if it holds although ``register`` has a later one, of members that it did not say."""
     forgotten: tuple[RegisterUpdate, ...] = ()
     """Keys that had to go to make room for it, at the revisions just before, if it is new."""
     is_new: bool = False
@@ -113,13 +113,13 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def revision(self) -> int | None:
-        """Of its update."""
+        """That of its update."""
         shown = self.shown
         return None if shown is None else shown.revision
 
     @property
     def timestamp(self) -> HLCTimestamp | None:
-        """Of its update; of a word on a register its own if it holds, else that of the later one."""
+        """That of its update; for a register the operation's own if it holds, else that of the later one."""
         if self.own_stamp is not None:
             return self.own_stamp
         shown = self.shown
@@ -159,7 +159,7 @@ class Committed(Struct, frozen=True):
     commits: tuple["Commit", ...]
     outcomes: tuple[Outcome, ...]
     epoch: str | None = None
-    """Of what was committed; ``None``: nothing was."""
+    """The epoch of what was committed; ``None``: nothing was."""
 
 
 class Commit(Struct, frozen=True, eq=False):

@@ -26,7 +26,7 @@ class Head(Struct, frozen=True, kw_only=True):
     clock: HLCTimestamp
     """The greatest timestamp committed; physical 0 if there is none."""
     epoch: str = ""
-    """Of the database."""
+    """The database's."""
 
 
 class LoadHeads(Struct, frozen=True, eq=False):
@@ -64,7 +64,7 @@ class Changes(Struct, frozen=True, kw_only=True, tag=True):
     line: str
     epoch: str
     revision: int
-    """Of the last one; if there is none, the revision asked for."""
+    """That of the last one; if there is none, the revision asked for."""
     head: int
     """Where the line stands."""
     updates: tuple[bytes, ...]
@@ -111,9 +111,9 @@ class Bookmark(Struct, frozen=True, kw_only=True):
     epoch: str
     revision: int
     timestamp: int
-    """Of the last item shown, packed."""
+    """The stamp of the last item shown, packed."""
     added_revision: int
-    """Of the last item shown."""
+    """That of the last item shown."""
 
 
 class Page(Struct, frozen=True, kw_only=True, tag=True):
@@ -166,7 +166,7 @@ class ReadPage(Struct, frozen=True, eq=False):
     after: Bookmark | None = None
     collection: str = WATCHLIST
     state: str | None = None
-    """Of registers: only those of this state, see ``RegisterKind``."""
+    """With registers, only those in this state: see ``RegisterKind``."""
 
 
 class ReadSnapshotPage(Struct, frozen=True, eq=False):

@@ -66,7 +66,7 @@ class ListDeleted(Struct, frozen=True, tag=True):
     """The list is gone, or a part of it."""
 
     revision: int | None
-    """At which it ended; ``None``: there was none."""
+    """The revision at which the list ended; ``None``: there was none."""
     has_more: bool = False
     """It is still there at that revision, but shorter: delete it again. Only the journal is told."""
 

@@ -29,7 +29,7 @@ class BatchCommitted(Struct, frozen=True, tag=True):
     seconds: float
     """How long the transaction took, without the way there and back."""
     epoch: str | None = None
-    """Of the database that it was committed to."""
+    """The epoch of the database that it was committed to."""
 
 
 class CommitBatch(Request[BatchCommitted], frozen=True, tag=True):

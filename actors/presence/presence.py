@@ -111,7 +111,7 @@ class Presence(SupervisedActor):
         self._recorded: dict[Pair, None] = {}
         """Who has become known."""
         self._written: _Batch | None = None
-        """Under way."""
+        """The batch that is being written."""
         self._is_gathering = False
         self._has_more = False
         """There is more to be removed of nodes that are gone."""

@@ -77,7 +77,7 @@ class CollectionSync:
         self._deps = deps
         self._tell = tell
         self.reply_to: Final[Tell[Committed]] = partial(tell)
-        """Of its own commits: what is told to one is told together."""
+        """Takes the answers to its own writes: commits that are told to one callback are told together."""
         self._later = later
         self._revisions = RevisionLine()
         self._connections: dict[ConnectionInfo, None] = {}

@@ -15,7 +15,7 @@ from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
 
 MAX_TOLD: Final = 1_000
-"""Of more lists, which an operator may allow, the others are left out: the message would take megabytes."""
+"""If an operator allows a user more lists, the others are left out: the message would take megabytes."""
 
 _encode: Final = msgspec.json.Encoder().encode
 

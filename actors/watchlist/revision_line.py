@@ -26,7 +26,7 @@ class RevisionLine:
 
     def __init__(self, head: int = 0, epoch: str | None = None) -> None:
         self.epoch = epoch
-        """Of all revisions here; ``None``: it is not known."""
+        """The epoch of all revisions here; ``None``: not known."""
         self.head = head
         """The last revision that passed here."""
         self.seen = head

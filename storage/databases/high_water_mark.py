@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Mark(Struct, frozen=True, omit_defaults=True):
-    """In a database with this ``epoch``, the line of the latest commit stands at ``revision``, or later."""
+    """In the database with this ``epoch``, the line of the latest commit stands at ``revision`` or later."""
 
     epoch: str
     user_id: str

@@ -31,7 +31,7 @@ from storage.schema.version import bring_up_to_date
 R = TypeVar("R")
 
 MAX_TRIES: Final = 10
-"""Of a commit that is to create a list, which another node may create, and delete again, between two tries."""
+"""How often a commit that is to create a list is tried: another node may create and delete it between two tries."""
 
 
 def open_store(
@@ -83,7 +83,7 @@ class SqlJournalStore:
         self._bounds = bounds
         self._answers = AnswerKeeping(history.min_answer_age_ms)
         self.epoch: str | None = None
-        """Of the latest write."""
+        """The epoch of the latest write."""
 
     def commit(self, operations: Sequence[AnyOperation]) -> list[Outcome]:
         """Apply ``operations`` in order in one transaction; one outcome each, same order."""

@@ -58,7 +58,7 @@ class ChildProcess:
 
     @property
     def pid(self) -> int:
-        """Of the process."""
+        """The process's id."""
         return self._process.pid
 
     def send(self, frame: bytes | bytearray) -> None:

@@ -28,7 +28,7 @@ HTTP request waits for its answer (10 s)."""
 MIN_BACKOFF_S: Final = 0.1
 MAX_BACKOFF_S: Final = 5.0
 CLOSE_S: Final = 2.0
-"""For a process to close its database, when there is nothing else to do."""
+"""How long a process has to close its database, when there is nothing else to do."""
 PAUSED_S: Final = 1.0
 """A timer this late says more about the event loop than about the process that was to answer."""
 
@@ -149,7 +149,7 @@ class _Worker:
 
     @property
     def pid(self) -> int | None:
-        """Of the process, if it runs."""
+        """The process's id, if it runs."""
         return None if self._process is None else self._process.pid
 
     def start(self) -> None:

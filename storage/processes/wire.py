@@ -25,7 +25,7 @@ class Open(Struct, frozen=True, kw_only=True, tag=True):
     makes_file: bool
     """Not once the daemon has opened the file: if it is missing then, it was removed."""
     replica_url: str | None = None
-    """Of a copy of the database, for reads; it may be behind."""
+    """The URL of a copy of the database, for reads; it may be behind."""
     bounds: Bounds = DEFAULT_BOUNDS
     """What each user may make grow."""
     content_ids: ContentIdKind = "uuid"

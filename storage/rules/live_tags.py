@@ -27,7 +27,7 @@ class LiveTag(Struct, frozen=True):
     timestamp: HLCTimestamp
     device_id: str
     fields: Fields = NO_FIELDS
-    """Of its item: all tags of a content have the same."""
+    """What its item carries: all tags of a content have the same."""
 
     @property
     def age_key(self) -> tuple[int, int]:

@@ -42,7 +42,7 @@ class Promoted(Exception):
 
 
 class EpochAndTimelines(Struct, frozen=True):
-    """Under which epoch a transaction commits, and on which timeline."""
+    """The epoch under which a transaction commits, the timeline of that, and the server's."""
 
     epoch: str
     recorded: str | None

@@ -9,7 +9,7 @@ SECRETS = ("jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_secret_key", 
 KEYS = ("pubnub_subscribe_key", "pubnub_publish_key")
 """Not secret, and copied from somewhere as secrets are."""
 PASSWORD_FIELDS = ("password", "sslpassword")
-"""In the query of a PostgreSQL URL (libpq, connection parameters)."""
+"""Names in the query of a PostgreSQL URL (libpq, connection parameters)."""
 
 
 def secrets_of(settings: Settings) -> dict[str, tuple[str, ...]]:

@@ -3,6 +3,6 @@
 from typing import Final
 
 ANSWER_TIMEOUT_S: Final = 5.0
-"""For one answer of a server."""
+"""How long a server may take for one answer."""
 CHECK_TIMEOUT_S: Final = 6.0
-"""For a whole check: longer than one answer, so that a client can still report its own time-out."""
+"""How long a whole check may take: longer than one answer, so that a client can still report its own time-out."""

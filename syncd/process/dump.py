@@ -27,9 +27,9 @@ from syncd import console
 
 MAX_MAILBOXES: Final = 20
 MAX_PLACES: Final = 20
-"""Of actors, and as many of tasks."""
+"""How many places of actors are shown, and as many of tasks."""
 MAX_CALLS: Final = 20
-"""Of one stack, the innermost."""
+"""How many calls of one stack are shown, the innermost ones."""
 MAX_THREADS: Final = 100
 """The same limit as in the part from C."""
 MAX_MESSAGES: Final = 10_000

@@ -10,7 +10,7 @@ PER_MINUTE: Final = 600
 """Lines of one cause: every connection of a quiet day is told, and a storm of them costs ten lines a second."""
 WINDOW_S: Final = 60.0
 MAX_SHOWN: Final = 100
-"""Of the text that the lines left out have in common, in characters."""
+"""How many characters are shown of the text that the lines left out have in common."""
 
 _NUMBER: Final = re.compile(r"\d+")
 """Counts of connections and nodes: a line about 3 of them is of the same kind as one about 4."""

@@ -13,7 +13,7 @@ MAX_WAITING: Final = 10_000
 """Records that wait to be written, some 10 MB; what comes beyond is left out and counted."""
 SUMMARY_EVERY_S: Final = 1.0
 STOP_TIMEOUT_S: Final = 2.0
-"""For what waits to be written at the end: whoever reads standard error may never read again."""
+"""How long to wait for the rest to be written: whoever reads standard error may never read again."""
 
 
 class LogWriter(logging.Handler):

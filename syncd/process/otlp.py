@@ -31,7 +31,7 @@ from actors.tracing import Span
 from syncd import __version__
 
 CLOSE_TIMEOUT_S: Final = 2.0
-"""For the last batch: an unreachable collector must not delay the shutdown."""
+"""How long the last batch may take: an unreachable collector must not delay the shutdown."""
 
 _SPANS: Final[dict[Stage, tuple[str, SpanKind]]] = {
     "answered": ("{} write", SpanKind.SERVER),

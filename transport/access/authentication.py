@@ -41,7 +41,7 @@ class Claims(Struct, frozen=True):
     """By which it can be revoked: see ``revocable_id``."""
     scope: str | None = None
     thumbprint: str = ""
-    """Of the key that verified it."""
+    """That of the key that verified it."""
 
 
 class Authenticator:

@@ -23,7 +23,7 @@ from transport.errors import IssuerUnavailable
 from transport.loop.blocking_calls import in_thread
 
 FETCH_TIMEOUT_S: Final = 5.0
-"""For the whole answer."""
+"""How long the whole answer may take."""
 MAX_KEY_SET_BYTES: Final = 8 * 1024 * 1024
 _MAX_SHOWN: Final = 200
 """Characters of what the issuer says that a message may hold."""

@@ -15,9 +15,9 @@ from transport.access.verification_key import VerificationKey, from_jwk
 from transport.errors import TokenRefused
 
 MAX_KEYS: Final = 10_000
-"""Of one set; a company's largest has some thousand."""
+"""The most keys of one set; a company's largest has some thousand."""
 MAX_KEY_BYTES: Final = 64 * 1024
-"""Of one key, with its certificates."""
+"""The largest that one key may be, with its certificates."""
 MAX_CANDIDATES: Final = 16
 """How many keys are tried for one token: each costs 0.1 to 0.5 ms on the event loop, whoever sent it."""
 

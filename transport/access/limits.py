@@ -16,7 +16,7 @@ RETRY_AFTER_S = 10.0
 
 
 MAX_UNREAD_BYTES = 16 * 1024 * 1024
-"""Of one user's lists that were asked for over HTTP and are not read: a page of 1,000 items may have 1.3 MB."""
+"""How much of one user's lists may be asked for over HTTP and unread: a page of 1,000 items may have 1.3 MB."""
 
 
 class TokenBuckets:

@@ -28,7 +28,7 @@ _OPAQUE: Final = "null"
 """The origin of pages that have no host, such as files (RFC 6454 section 6.2); allowed only by name."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_LENGTH: Final = 512
-"""Of what is compared: a host has 253 characters at most."""
+"""The longest origin that is compared: a host has 253 characters at most."""
 _SHOWN: Final = 100
 """Characters of an origin in the log."""
 

@@ -60,7 +60,7 @@ class BaseDeviceConnection(DeviceSocket):
     """Once it is counted."""
     _token_id: str | None
     _thumbprint: str | None
-    """Of the key that verified the token in use."""
+    """That of the key that verified the token in use."""
 
     def disconnect_if_revoked(self, revoked: Container[str]) -> bool:
         """Close if the token in use is one of those, and say whether it was."""

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 
 class ProcessFigures(Struct, frozen=True):
-    """Of one process, now."""
+    """What one process uses now."""
 
     resident_bytes: int
     virtual_bytes: int

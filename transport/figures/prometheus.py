@@ -29,7 +29,7 @@ class Sources(Struct, frozen=True, eq=False):
     actors: Callable[[], int]
     """Running actors of every kind."""
     tasks: Callable[[], int]
-    """Of the event loop."""
+    """How many tasks the event loop has."""
     mailboxes: Mapping[str, Callable[[], int]]
     """By actor: how many messages wait for it."""
     bus_engine: str

@@ -10,7 +10,7 @@ from transport.figures.prometheus import Sources
 
 
 class LatencyStats(Struct, frozen=True):
-    """Of the latest 1,000 observations; milliseconds."""
+    """Latencies of the latest 1,000 observations, in milliseconds."""
 
     average_ms: float
     p50_ms: float

@@ -35,7 +35,7 @@ class Connection(Protocol):
 
 
 class _NobodyWaits:
-    """In place of an event."""
+    """Stands in for an event."""
 
     def set(self) -> None:
         """Do nothing."""

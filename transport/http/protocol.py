@@ -32,7 +32,7 @@ class HttpProtocol(CarryingProtocol):
     """Give uvicorn ``partial(HttpProtocol, limits, direct_writes)`` as ``Config(http=…)``."""
 
     cycle: Any
-    """Of the latest request: uvicorn's own, or a ``DirectWrite``."""
+    """What answers the latest request: uvicorn's own cycle, or a ``DirectWrite``."""
 
     def __init__(
         self,

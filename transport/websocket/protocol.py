@@ -26,13 +26,13 @@ from transport.wire.problems import refusal
 WRITE_HIGH_WATER_BYTES: Final = 64 * 1024
 """Unsent bytes in the process from which on a peer counts as congested."""
 CLOSE_TIMEOUT_S: Final = 5.0
-"""For the peer to answer our close frame and to end the TCP connection."""
+"""How long the peer has to answer our close frame and to end the TCP connection."""
 MAX_MESSAGE_BYTES: Final = 16 * 1024
 READ_BYTES: Final = 64 * 1024
-"""At once at most."""
+"""The most that is read at once."""
 
 _LOOP_READS: Final = -1
-"""In place of a descriptor: until the WebSocket is open, and over TLS, the loop reads."""
+"""Stands in for a descriptor while the loop reads: until the WebSocket is open, and over TLS."""
 _PING: Final = b"\x89\x00"
 
 

@@ -19,4 +19,4 @@ class State(enum.Enum):
 
 
 OPENING, OPEN, CLOSING, CLOSED = State
-"""For the hot path: before Python 3.12 ``State.OPEN`` costs a call."""
+"""Names for the hot path: before Python 3.12 ``State.OPEN`` costs a call."""

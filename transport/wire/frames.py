@@ -13,7 +13,7 @@ OPCODE: Final = 0x0F
 """In a frame's first byte; of a continuation: 0."""
 
 FRAGMENT_BYTES: Final = 16 * 1024
-"""Of a long message, written at once: while one is under way, a pong waits no longer than for this."""
+"""How much of a long message is written at once: while that is under way, a pong waits no longer than for this."""
 
 
 def _header(length: int, first: int = FIN | TEXT) -> bytes:

@@ -19,7 +19,7 @@ QUOTA_EXCEEDED: Final = "quota_exceeded"
 
 
 OUR_ERROR: Final = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "An error in syncd; it has been logged.")
-"""For the client of a request that ended in an error of ours; whoever uses it logs the error."""
+"""The answer to a request that ended in an error of ours; whoever sends it logs the error."""
 
 
 class ProblemDetails(Struct, frozen=True, kw_only=True):

@@ -53,7 +53,7 @@ class ListQuery(Struct, frozen=True, kw_only=True):
     since: int | None = None
     epoch: str | None = None
     state: str | None = None
-    """Of progress: only what has this state."""
+    """With progress, only what is in this state."""
 
 
 class ResumeQuery(Struct, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ class NatsSettings(Struct, frozen=True, kw_only=True):
     denied_pause_s: float = 30.0
     """From a denial of one subject to the next connection, which asks for all of them; the others work until then."""
     request_timeout_s: float = 2.0
-    """For connecting to one server, and for its confirmation of a message."""
+    """The time-out for connecting to one server, and for its confirmation of a message."""
     ping_interval_s: float = 10.0
     """A server that leaves two pings unanswered is gone."""
     max_waiting: int = 65_536

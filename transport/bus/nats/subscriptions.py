@@ -29,7 +29,7 @@ class UserSubscriptions:
         """Channel -> its subscription's id on the present connection."""
         self._client = Client()
         self._shared = Subscription(self._client)
-        """Of the present connection; these two are of none, before the first ``begin``."""
+        """This and the client belong to the present connection; to none before the first ``begin``."""
 
     def subscribe(self, user_id: str) -> None:
         """Want a user's messages."""

@@ -45,7 +45,7 @@ class PubNubSettings(Struct, frozen=True, kw_only=True):
     retry_s: float = 5.0
     """Between two attempts, varied by up to a fifth; attempts never end."""
     request_timeout_s: float = 10.0
-    """For every request that PubNub answers at once."""
+    """The time-out of every request that PubNub answers at once."""
     canary_interval_s: float = 30.0
     """How long silence lasts before a canary is sent."""
     canary_timeout_s: float = 10.0

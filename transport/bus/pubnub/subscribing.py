@@ -36,7 +36,7 @@ class PubNubSubscription:
         self.ingester = Ingester()
         """Where the messages go."""
         self._cursor: Cursor = (0, None)
-        """Of the latest poll."""
+        """Where the latest poll has come to."""
         self._arrived = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._watching: asyncio.Task[None] | None = None

@@ -40,7 +40,7 @@ class AnswerDeadlines:
     def __init__(self, timeout_s: float) -> None:
         self._timeout_s = timeout_s
         self._due_s: dict[GivesUp, float] = {}
-        """In the order of the times, on the loop's clock."""
+        """When each is due on the loop's clock, the earliest first."""
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self, waiting: GivesUp) -> None:

@@ -12,7 +12,7 @@ from transport.access.origins import AllowedOrigins
 from transport.http.http1.request_head import Field
 
 MAX_AGE_S: Final = 600
-"""For a browser to ask once before it sends as many requests as it likes."""
+"""How long a browser may send as many requests as it likes after it has asked once."""
 
 _EXPOSED: Final = (b"access-control-expose-headers", b"ETag, Retry-After")
 _DEPENDS_ON_ORIGIN: Final = (b"vary", b"Origin")

@@ -12,7 +12,7 @@ MAX_ESCAPES: Final = 2048
 """Percent signs in a URL, decoded twice before anybody has shown a token: 32 KiB of them took 14 ms. A name of 128
 characters may have 512, and so may 126 lists with their epochs."""
 LINGER_S: Final = 5.0
-"""For the client to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
+"""How long a client has to read a refusal: closing at once, with bytes unread, could destroy it on its way."""
 
 
 class RequestLimits(Struct, frozen=True, kw_only=True):
@@ -23,5 +23,5 @@ class RequestLimits(Struct, frozen=True, kw_only=True):
     second_look_s: float = 1.0
     """After each of these times, before it counts as missed."""
     answer_s: float = 30.0
-    """For the client to read another part of its answer; see ``SlowReaderGuard``."""
+    """How long a client has to read another part of its answer; see ``SlowReaderGuard``."""
     head_bytes: int = 32 * 1024

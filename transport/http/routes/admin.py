@@ -64,7 +64,7 @@ PREFIX: Final = "/api/v1/admin"
 SCOPE: Final = "syncd:admin"
 RETRY_AFTER_S: Final = 2.0
 READ_TIMEOUT_S: Final = 2.0
-"""For the journal to say what it has of a user; an operator may be waiting because it is slow."""
+"""How long the journal has to say what it has of a user; an operator may be asking because it is slow."""
 
 audit: Final = logging.getLogger("syncd.audit")
 
@@ -110,7 +110,7 @@ class AdminDeps(Struct, frozen=True, eq=False):
     """This one."""
     authenticator: Authenticator
     stats: Callable[[], NodeStats]
-    """Of this node."""
+    """This node's."""
     run_on_nodes: RunOnNodes
     journal: Tell[ReadLists | ReadDevices]
     revoke: Callable[[str, int | None], Awaitable[int]]

@@ -52,6 +52,6 @@ class ApiDeps(Struct, frozen=True, eq=False):
     send_command: Tell[SendCommand] = lambda send: send.answer("not_found")
     """Brings a command to a device."""
     answer_timeout_s: float = 10.0
-    """For an actor to answer; beyond it the client is asked to try again."""
+    """How long an actor has to answer; after that the client is asked to try again."""
     now_s: Callable[[], float] = time.monotonic
     """A monotonic clock, for quotas."""

@@ -49,7 +49,7 @@ class WriteRoute(ABC):
     """What is done with a POST. Thread: the event loop."""
 
     max_bytes: int
-    """Of a body."""
+    """The largest that a body may be."""
 
     def __init__(self, deps: ApiDeps, deadlines: AnswerDeadlines) -> None:
         self._deps = deps
