@@ -190,3 +190,26 @@ def test_a_standby_tells_its_timeline_when_it_is_promoted_and_what_only_speaks_p
         with database.transaction(writing=False):
             pass
         assert database.tells_timeline is tells
+
+
+def test_of_several_nodes_that_notice_a_promotion_one_renews_the_epoch(
+    open_journal: OpenJournal, author: Author, postgresql_url: str
+) -> None:
+    open_journal(postgresql_url).commit([author.add("alien")])
+    execute(postgresql_url, OTHER)
+    epoch = of_meta(postgresql_url, "epoch")
+    waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    with (
+        closing(Database(postgresql_url, lock_timeout_s=TIMEOUT_S)) as database,
+        closing(psycopg.connect(postgresql_url)) as quicker,
+        closing(psycopg.connect(postgresql_url, autocommit=True)) as onlooker,
+        ThreadPoolExecutor(1) as slower,
+    ):
+        quicker.execute("SELECT value FROM meta WHERE key = 'epoch' FOR UPDATE")
+        quicker.execute("UPDATE meta SET value = '00000001' WHERE key = 'timeline'")
+        renewed = slower.submit(renew_if_promoted, database)
+        while not renewed.done() and onlooker.execute(waits).fetchall() == [(0,)]:
+            pass
+        quicker.commit()
+        renewed.result(TIMEOUT_S)
+    assert of_meta(postgresql_url, "epoch") == epoch
