@@ -296,3 +296,26 @@ test("a save that fails leaves nothing of it in SQLite, and the next one is take
   assert.equal((await store.read("alice"))?.head.revision, 8);
   database.close();
 });
+
+test("on a SQLite that answers later one statement follows the other, and what it cannot commit is not saved", async () => {
+  const database = new sqlite.Database(":memory:");
+  let running = 0;
+  let isFull = false;
+  const store = new SqliteStore(async (sql, parameters) => {
+    running += 1;
+    assert.equal(running, 1, sql);
+    await setImmediate();
+    running -= 1;
+    if (isFull && sql === "COMMIT") throw new Error("database or disk is full");
+    return database.all(sql, parameters);
+  });
+  const head = (revision: number) => ({ set: { ...UserState.empty("r").head, revision } });
+  await Promise.all([store.claim("alice"), store.save("alice", [head(1)]), store.read("alice")]);
+  isFull = true;
+  await assert.rejects(store.save("alice", [head(2), { clear: true }]), /full/u);
+  isFull = false;
+  assert.equal((await store.read("alice"))?.head.revision, 1);
+  await store.save("alice", [head(3)]);
+  assert.equal((await store.read("alice"))?.head.revision, 3);
+  database.close();
+});
