@@ -52,20 +52,71 @@ test("of sign-ins that overlap the last one counts, and none that was given up b
   assert.deepEqual([client.user, claimed], [null, ["bob"]]);
 });
 
-test("who signs in while the one before logs out waits for that", async (context) => {
-  const { client, store } = open(context);
-  await client.signIn("alice");
-  await client.add(A);
+/** Have all that is stored from now on wait for the function that is returned. */
+function hold(store: FailingStore): () => void {
   let release = (): void => {};
   store.gate = new Promise((resolve) => {
     release = resolve;
   });
-  const left = client.signOut({ erase: true });
-  const signedIn = client.signIn("alice");
+  return release;
+}
+
+test("a log-out is over when nothing is left, and who signs in meanwhile waits for that", async (context) => {
+  const { client, store } = open(context);
+  await client.signIn("alice");
+  await client.add(A);
+  const release = hold(store);
+  const done: string[] = [];
+  const left = client.signOut({ erase: true }).then(() => done.push("signed out"));
+  const signedIn = client.signIn("alice").then(() => done.push("signed in"));
   await setImmediate();
+  assert.deepEqual(done, []);
   release();
   await Promise.all([left, signedIn]);
-  assert.deepEqual([client.user, client.items.length, client.queueLength], ["alice", 0, 0]);
+  assert.deepEqual(done, ["signed out", "signed in"]);
+  await client.add(B);
+  assert.deepEqual([client.user, client.queueLength], ["alice", 1]);
+  assert.deepEqual(
+    (await store.read("alice"))?.queue.map(({ content_id }) => content_id),
+    [B],
+  );
+});
+
+test("a client is closed when all is stored that was called for, and its store with it; nobody is signed in at once", async (context) => {
+  const { client, store } = open(context);
+  const events = told(client, "state");
+  const closed = context.mock.method(store, "close");
+  await client.signIn("alice");
+  client.disconnect();
+  await setImmediate();
+  const release = hold(store);
+  const added = client.add(A);
+  events.length = 0;
+  let isDone = false;
+  const close = client.close().then(() => {
+    isDone = true;
+  });
+  assert.deepEqual([client.user, events], [null, [["state", "signed_out"]]]);
+  await setImmediate();
+  assert.deepEqual([isDone, closed.mock.callCount()], [false, 0]);
+  release();
+  await Promise.all([close, added]);
+  assert.deepEqual([(await store.read("alice"))?.queue.length, closed.mock.callCount()], [1, 1]);
+});
+
+test("a client that is closed while a user logs out is closed when that is over", async (context) => {
+  const { client, store } = open(context);
+  const closed = context.mock.method(store, "close");
+  await client.signIn("alice");
+  await client.add(A);
+  const release = hold(store);
+  void client.signOut({ erase: true });
+  const close = client.close();
+  await setImmediate();
+  assert.equal(closed.mock.callCount(), 0);
+  release();
+  await close;
+  assert.deepEqual([await store.read("alice"), closed.mock.callCount()], [null, 1]);
 });
 
 test("another user's sign-in closes the list of the one before, and says so", async (context) => {
