@@ -23,6 +23,26 @@ test("what is asked for in one turn is done once, at its end, and then not befor
   ask();
   await setImmediate();
   assert.equal(done, 1);
-  context.mock.timers.tick(100);
+  context.mock.timers.tick(15);
+  assert.equal(done, 1);
+  context.mock.timers.tick(1);
+  assert.equal(done, 2);
+});
+
+test("what takes longer than a frame is not done again before as much time has passed: half of it is left for others", async (context) => {
+  context.mock.timers.enable({ apis: ["setTimeout"] });
+  let nowMs = 1000;
+  context.mock.method(performance, "now", () => nowMs);
+  let done = 0;
+  const burst = new Burst(() => {
+    done += 1;
+    nowMs += 50;
+  });
+  burst.ask();
+  await setImmediate();
+  burst.ask();
+  context.mock.timers.tick(49);
+  assert.equal(done, 1);
+  context.mock.timers.tick(1);
   assert.equal(done, 2);
 });

@@ -44,6 +44,19 @@ for (const Target of TARGETS) {
     assert.deepEqual(calls, ["once", "signal"]);
   });
 
+  test(`${Target.name}: a listener stays otherwise, as it was added first`, () => {
+    const target = new Target();
+    const calls: string[] = [];
+    const added = (): number => calls.push("added");
+    target.addEventListener("updated", added);
+    target.addEventListener("updated", added, { once: true });
+    target.addEventListener("updated", () => calls.push("with options"), { signal: new AbortController().signal });
+    target.addEventListener("updated", () => calls.push("capturing"), true);
+    for (let count = 0; count < 2; count += 1) target.dispatchEvent(event("updated"));
+    const times = (name: string): number => calls.filter((call) => call === name).length;
+    assert.deepEqual(["added", "with options", "capturing"].map(times), [2, 2, 2]);
+  });
+
   test(`${Target.name}: listeners may change while an event is dispatched`, () => {
     const target = new Target();
     const calls: string[] = [];
