@@ -15,18 +15,23 @@ from actors.runtime.tell import Tell
 from actors.watchlist.deps import WatchlistDeps
 from actors.watchlist.hints import Hints
 
+MAX_TOLD: Final = 1_000
+"""Devices of which it is remembered what was told, or twice as many as are known. Of more, which have come and gone
+unknown, only those that are online are: connections bound these."""
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
 class PresenceHints(Hints[Devices]):
     """As any hints."""
 
-    __slots__ = ("_told",)
+    __slots__ = ("_most_told", "_told")
 
     def __init__(self, user_id: str, deps: WatchlistDeps, tell: Tell[HintsRead]) -> None:
         super().__init__(user_id, DEVICES, deps, tell)
         self._told: dict[str, bool] | None = None
         """Which devices those who follow know to be online or offline; ``None``: nobody was told yet."""
+        self._most_told = MAX_TOLD
 
     def relay(self, devices: Iterable[DeviceSeen]) -> None:
         """Tell all of devices that have come online, or gone offline."""
@@ -48,6 +53,7 @@ class PresenceHints(Hints[Devices]):
         if self._told is not None:
             self._tell_all(seen)
         self._told = {one.device_id: one.is_online for one in seen}
+        self._most_told = max(MAX_TOLD, 2 * len(seen))
         self._tell_waiting(tuple([self._deps.frame(_encode(hint(one))) for one in seen]) if self._waiting else ())
 
     def _tell_all(self, devices: Iterable[DeviceSeen]) -> None:
@@ -55,5 +61,8 @@ class PresenceHints(Hints[Devices]):
         told = {} if self._told is None else self._told
         news = tuple([one for one in devices if told.get(one.device_id) != one.is_online])
         told.update({one.device_id: one.is_online for one in news})
+        if len(told) > self._most_told and self._told is not None:
+            # One that is forgotten may be told again to be offline.
+            self._told = {device_id: True for device_id, is_online in told.items() if is_online}
         if news:
             self._send(tuple(map(hint, news)))

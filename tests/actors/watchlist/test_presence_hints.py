@@ -18,6 +18,7 @@ from actors.messages.journal import DeviceWrite
 from actors.messages.journal_reads import Head, HeadsLoaded
 from actors.messages.registers import RegisterChange
 from actors.messages.watchlist import DevicesSeen, RetireIfIdle
+from actors.watchlist.presence_hints import MAX_TOLD
 from actors.watchlist.watchlist_sync import WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started
@@ -126,6 +127,23 @@ async def test_what_was_told_is_not_told_again(followed: Followed) -> None:
     for is_online in (True, False, False):
         await followed.tell(DevicesSeen((DeviceSeen("tv", is_online=is_online, last_seen_ms=LAST_SEEN_MS),)))
     assert followed.told_all() == [shown("tv", is_online=False)]
+
+
+async def test_of_devices_that_come_and_go_for_ever_few_are_remembered(followed: Followed) -> None:
+    def seen(*names: str, is_online: bool) -> DevicesSeen:
+        return DevicesSeen(tuple(DeviceSeen(name, is_online=is_online, last_seen_ms=LAST_SEEN_MS) for name in names))
+
+    await followed.join("a")
+    await followed.answer(found(tv=("other",)))
+    names = [f"guest{number}" for number in range(3 * MAX_TOLD)]
+    for name in names:
+        await followed.tell(seen(name, is_online=True), seen(name, is_online=False))
+    assert len(followed.told_all()) == 2 * len(names)
+    followed.others.registry.clear()
+    await followed.tell(seen(*names, is_online=False), seen("tv", is_online=True))
+    told_again = {one["device_id"] for one in followed.told_all()}  # what is forgotten is news
+    assert len(told_again) >= len(names) - MAX_TOLD
+    assert "tv" not in told_again
 
 
 async def test_a_hint_that_was_lost_is_made_up_for_when_heads_are_compared(followed: Followed) -> None:
