@@ -119,6 +119,8 @@ class WriteMetrics:
         bounds = [quota for quota in get_args(Quota) if quota != "tags_per_item"]
         self.refusals: Counter[str] = Counter(dict.fromkeys([*bounds, "followed_per_user"], 0))
         """Writes refused because of a bound of what their user may keep, or follow, by its name."""
+        self.too_many_waiting = 0
+        """Writes refused because as many of their user as may waited to learn where a collection stands."""
         self.tags_superseded = 0
         """Adds for which the oldest tags of their content had to go."""
 

@@ -15,7 +15,7 @@ from actors.messages.bus import Publish, ShowLists
 from actors.messages.change import AuthorStamp, data_problem
 from actors.messages.channel import JOURNAL, HeadMoved, PubNubUpdate, PubNubWatchlistUpdate
 from actors.messages.close_codes import FOLLOWS_TOO_MANY
-from actors.messages.collections import WATCHLIST, parts_of
+from actors.messages.collections import WATCHLIST, kind_of, parts_of
 from actors.messages.connection import ConsumerResumed, Disconnect, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
 from actors.messages.fanout import UnregisterConnection
@@ -49,6 +49,9 @@ thousands of lists in a second, and each takes 3 KB."""
 MAX_WAITING_HINTS: Final = 1_000
 """Messages of other nodes that wait for a collection's head while the journal cannot be read: it has the rest."""
 
+MAX_WAITING_WRITES: Final = 10_000
+"""Of one user, that wait for heads: as many as may wait in the journal later, as each costs memory."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -69,6 +72,8 @@ class WatchlistSync(SupervisedActor):
         self._crowded_at = CROWD
         self._loads_again = False
         """``LoadHeadsAgain`` is to come."""
+        self._waiting_writes = 0
+        """How many wait for heads, of all collections."""
 
     def on_start(self) -> None:
         """Ask where the watchlist stands."""
@@ -94,6 +99,8 @@ class WatchlistSync(SupervisedActor):
             case RetireIfIdle():
                 if self._watchlist.waiting is None:  # else the next sweep asks again: somebody may wait by then
                     self._retire_if_idle()
+            case DeviceWrite() if self._is_one_too_many(message):
+                self._refuse_one_too_many(message)
             case _:
                 concerned = self._concerned(message)
                 if concerned is None:
@@ -102,6 +109,7 @@ class WatchlistSync(SupervisedActor):
                     self._receive(message, concerned)
                 elif len(concerned.waiting) < MAX_WAITING_HINTS or not isinstance(message, RemoteUpdate | HeadMoved):
                     concerned.waiting.append(message)
+                    self._waiting_writes += isinstance(message, DeviceWrite)
 
     def _concerned(self, message: OfCollection) -> CollectionSync | None:
         """Return the collection that ``message`` is about; ``None``: it is of no interest here."""
@@ -265,6 +273,7 @@ class WatchlistSync(SupervisedActor):
             for collection in self._collections.values():
                 if collection.waiting is not None:
                     self._refuse_writes(collection.waiting)
+            self._waiting_writes = 0
             if not self._loads_again:  # otherwise each of several answers would ask for all of them again
                 self._loads_again = True
                 tell_later(self._deps.retry_s, self.actor_ref, LoadHeadsAgain())
@@ -275,7 +284,9 @@ class WatchlistSync(SupervisedActor):
                 collection.saw(head.revision, head.epoch or None)
                 continue
             self._clock = max(self._clock, structs.replace(head.clock, node=self._deps.node))
-            for message in collection.begin(head):
+            waiting = collection.begin(head)
+            self._waiting_writes -= sum([isinstance(message, DeviceWrite) for message in waiting])
+            for message in waiting:
                 self.on_receive(message)
 
     def _compare_others(self) -> None:
@@ -287,6 +298,20 @@ class WatchlistSync(SupervisedActor):
     def _load_heads(self, lines: Sequence[str]) -> None:
         if lines:
             self._deps.journal(LoadHeads(tuple(lines), self._reply_to))
+
+    def _is_one_too_many(self, write: DeviceWrite) -> bool:
+        """Return whether ``write`` would have to wait for a head behind as many as may."""
+        if self._waiting_writes < MAX_WAITING_WRITES:
+            return False
+        collection = self._collections.get(write.collection)
+        return collection is None or collection.waiting is not None
+
+    def _refuse_one_too_many(self, write: DeviceWrite) -> None:
+        reason = f"more than {MAX_WAITING_WRITES} writes of this user wait already"
+        refusal = Outcome(status=Status.REFUSED, reason=reason, retry_after_s=self._deps.retry_s)
+        self._deps.write_metrics.too_many_waiting += 1
+        self._deps.write_metrics.count(refusal, kind_of(write.collection))
+        self._answer(write, refusal)
 
     def _refuse_writes(self, waiting: list[OfCollection]) -> None:
         """Nobody should wait for a database that is away; connections may."""

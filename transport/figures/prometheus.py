@@ -150,7 +150,8 @@ class Figures(Collector):
             "Lists not named or deleted: too many edits of a user waited.",
             journal.list_edits_refused,
         )
-        yield _counter("journal_writes_refused", "Writes refused: too many of a user waited.", journal.writes_refused)
+        refused = journal.writes_refused + writes.too_many_waiting
+        yield _counter("journal_writes_refused", "Writes refused: too many of a user waited.", refused)
         yield _gauge("journal_up", "1 if the latest transaction or probe worked.", journal.unavailable is None)
         yield _gauge("journal_readable", "1 if the latest read worked.", journal.unreadable is None)
 

@@ -41,7 +41,7 @@ from actors.messages.watchlist import RemoteUpdate, RetireIfIdle
 from actors.metrics import BusMetrics, WriteMetrics
 from actors.tracing import Span, Tracer
 from actors.watchlist.deps import WatchlistDeps
-from actors.watchlist.watchlist_sync import CROWD, MAX_WAITING_HINTS, WatchlistSync
+from actors.watchlist.watchlist_sync import CROWD, MAX_WAITING_HINTS, MAX_WAITING_WRITES, WatchlistSync
 from crdt.hlc import HLCTimestamp
 from tests.actors.conftest import Started, content
 from tests.fakes.devices import Devices
@@ -775,6 +775,49 @@ async def test_what_other_nodes_say_meanwhile_is_bounded_and_the_journal_has_the
     loading.tell(remote(MAX_WAITING_HINTS + 11))
     await handled(loading)
     assert [read.revision for read in others.reads()] == [MAX_WAITING_HINTS - 1]
+
+
+async def test_no_more_writes_wait_for_heads_than_may_whatever_lists_they_are_of(
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    of_a_list = structs.replace(others.write(), collection=collection_of_list("kids"))
+    for _ in range(MAX_WAITING_WRITES // 2):
+        loading.tell(others.write())
+        loading.tell(of_a_list)
+    await handled(loading)
+    assert others.outcomes == []
+    loading.tell(others.write())
+    loading.tell(of_a_list)
+    loading.tell(structs.replace(others.write(), collection=collection_of_list("new")))  # which is not begun
+    await handled(loading)
+    assert [one.reason for one in others.outcomes] == [
+        f"more than {MAX_WAITING_WRITES} writes of this user wait already"
+    ] * 3
+    assert all(one.retry_after_s is not None for one in others.outcomes)
+    assert others.write_metrics.too_many_waiting == 3
+    assert [one.lines for one in others.journal] == [("ann",), (line_of("ann", collection_of_list("kids")),)]
+    loading.tell(head(0))
+    await handled(loading)
+    assert len(others.commits()) == MAX_WAITING_WRITES // 2
+    others.outcomes.clear()
+    loading.tell(of_a_list)  # there is room again, and of the watchlist nothing has to wait
+    loading.tell(others.write())
+    await handled(loading)
+    assert len(others.commits()) == MAX_WAITING_WRITES // 2 + 1
+    assert others.outcomes == []
+
+
+async def test_after_a_failure_as_many_writes_may_wait_as_before(
+    loading: ActorRef[WatchlistSync], others: Others, handled: Handled
+) -> None:
+    for _ in range(MAX_WAITING_WRITES):
+        loading.tell(others.write())
+    loading.tell(HeadsLoaded(None))
+    await handled(loading)
+    others.outcomes.clear()
+    loading.tell(others.write())
+    await handled(loading)
+    assert others.outcomes == []
 
 
 async def test_a_number_in_place_of_a_stamp_goes_no_further_however_large_it_is(

@@ -59,6 +59,12 @@ def test_what_became_of_edits_of_lists_is_told_and_a_bound_that_one_met_is_a_ref
     assert found[("syncd_refusals_total", "lists_per_user")] == 3
 
 
+def test_writes_are_refused_where_too_many_wait_for_a_head_or_for_the_store(sources: Sources) -> None:
+    sources.metrics.writes.too_many_waiting += 2
+    sources.metrics.journal.writes_refused += 3
+    assert samples(Figures(sources))[("syncd_journal_writes_refused_total",)] == 5
+
+
 def test_what_only_the_bus_engine_knows_is_told(sources: Sources) -> None:
     found = samples(Figures(sources))
     assert found[("syncd_bus_subscribed_users",)] == 3
