@@ -2271,8 +2271,7 @@ var Engine = class {
    * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
    */
   call(call, name) {
-    if (this.#core.userId === null) return;
-    this.#perform(this.#outputsOf(call), name);
+    if (this.stored !== null) this.#perform(this.#outputsOf(call), name);
   }
   /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */
   retire() {
@@ -2462,6 +2461,8 @@ var LeaderCopy = class {
   storage = null;
   stored = null;
   transient = null;
+  /** Of the last batch, heard or told. */
+  number = 0;
   #onApplied;
   /** What came while the copy is on its way; null: it is here. */
   #pending = null;
@@ -2492,30 +2493,29 @@ var LeaderCopy = class {
   }
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
   led({ state, transport, stored, transient }) {
-    this.leader = null;
-    this.state = state;
-    this.transport = transport;
-    this.stored = stored;
-    this.transient = transient;
+    Object.assign(this, { leader: null, state, transport, stored, transient });
   }
-  /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
+  /**
+   * Note what a leader says; if a copy is wanted, what to take it by. That is if the leader is another one, or a batch before
+   * this one was lost, as those are that come while a page is in the back/forward cache or at a breakpoint.
+   */
   hear(batch) {
-    const isNew = batch.leader !== this.leader;
-    this.leader = batch.leader;
-    this.state = batch.state;
-    this.transport = batch.transport;
-    this.storage = batch.storage;
-    this.transient = batch.transient;
-    if (isNew) this.#pending = [];
+    const { state, transport, storage, transient, leader, number = 0 } = batch;
+    const isWanted = leader !== this.leader || number > this.number + 1;
+    Object.assign(this, { state, transport, storage, transient, leader, number });
+    if (isWanted) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);
-    return isNew;
+    return isWanted && this.#pending;
   }
-  /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
-  take(leader, stored) {
-    if (leader !== this.leader || this.#pending === null) return false;
-    this.stored = stored ?? UserState.empty("");
+  /**
+   * Note what the leader has stored; whether that was wanted. What came since goes on top. `by`: the leader, who has told it
+   * after what it told before, or what `hear` has returned: what was read for an earlier one may lack what was lost since.
+   */
+  take(by, stored) {
     const pending = this.#pending;
+    if (pending === null || by !== this.leader && by !== pending) return false;
+    this.stored = stored ?? UserState.empty("");
     this.#pending = null;
     for (const batch of pending) this.#apply(batch);
     return true;
@@ -2608,7 +2608,7 @@ var TabView = class {
     return this.copy.storage ?? this.deps.store.storage;
   }
   get transport() {
-    return this.engine === null ? this.copy.transport : this.engine.transport;
+    return (this.engine ?? this.copy).transport;
   }
   get stored() {
     return this.engine?.stored ?? this.copy.stored;
@@ -2772,13 +2772,20 @@ var TabSession = class extends TabView {
   }
   #tellAll(batch) {
     const { state, transport, storage, transient } = this;
-    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, transient, ...batch });
+    this.copy.number += 1;
+    const { leader, number } = this.copy;
+    this.#tabs.tell({
+      type: "batch",
+      state,
+      transport,
+      storage,
+      transient,
+      leader,
+      number,
+      ...batch
+    });
     this.calls.markDone(batch.done);
     this.#emit(batch.events);
-  }
-  /** Of the engine. */
-  get #name() {
-    return this.copy.leader ?? "";
   }
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
   #onStoreFailed = (error) => {
@@ -2837,7 +2844,7 @@ var TabSession = class extends TabView {
   }
   #tellStored() {
     const stored = this.engine?.stored?.stored();
-    if (stored !== void 0) this.#tabs.tell({ type: "stored", leader: this.#name, stored });
+    if (stored) this.#tabs.tell({ type: "stored", leader: this.copy.leader, stored });
   }
   /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
   #onBatchOfAnother({ events }) {
@@ -2846,9 +2853,10 @@ var TabSession = class extends TabView {
   }
   #onBatch(batch) {
     this.#hasFollowed = true;
-    if (this.copy.hear(batch)) {
+    const wanted = this.copy.hear(batch);
+    if (wanted) {
       if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
-      else void this.#readCopy(batch.leader);
+      else void this.#readCopy(wanted);
       for (const call of this.calls) this.#make(call);
       this.openLists();
     }
@@ -2859,15 +2867,15 @@ var TabSession = class extends TabView {
     if (this.calls.size > 0) this.#timeout.start();
     this.#emit(events);
   }
-  async #readCopy(leader) {
+  async #readCopy(wanted) {
     try {
-      this.#take(leader, await this.deps.store.read(this.userId));
+      this.#take(wanted, await this.deps.store.read(this.userId));
     } catch {
       if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" });
     }
   }
-  #take(leader, stored) {
-    if (this.engine !== null || this.#isClosed || !this.copy.take(leader, stored)) return;
+  #take(by, stored) {
+    if (this.engine !== null || this.#isClosed || !this.copy.take(by, stored)) return;
     this.#show();
     this.deps.onEvents([{ type: "updated" }]);
   }

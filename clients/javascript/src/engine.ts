@@ -109,8 +109,7 @@ export class Engine {
    * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
    */
   call(call: Call, name: string): void {
-    if (this.#core.userId === null) return; // another tab may not have heard of it yet
-    this.#perform(this.#outputsOf(call), name);
+    if (this.stored !== null) this.#perform(this.#outputsOf(call), name); // another tab may not have heard of it yet
   }
 
   /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */

@@ -34,8 +34,8 @@ const NO_STATE: SyncState = Object.freeze({
   revision: 0,
 });
 
-/** The events after which a `SyncState` may be another. */
-const STATE_EVENTS = ["state", "storage", "updated", "signed_out"] as const;
+/** The events after which a `SyncState` may be another: after a log-out there is an `updated`, too. */
+const STATE_EVENTS = ["state", "storage", "updated"] as const;
 
 /** What each client was last seen to be: the same object as long as it is the same. */
 const states = new WeakMap<SyncClient, SyncState>();

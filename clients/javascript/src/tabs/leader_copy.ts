@@ -7,9 +7,10 @@ import type { Transient } from "../data/register_views.js";
 import { type Storage, UserState } from "../data/user_state.js";
 import type { Batch, Call } from "../engine.js";
 
-/** What a leader says with each batch. `leader`: names its engine. */
+/** What a leader says with each batch. `leader`: names its engine. `number`: one above that before; missing: of a release before. */
 export interface LeaderBatch extends Batch {
   readonly leader: string;
+  readonly number?: number;
   readonly state: State;
   readonly transport: Transport | null;
   readonly storage: Storage;
@@ -29,6 +30,8 @@ export class LeaderCopy {
   storage: Storage | null = null;
   stored: UserState | null = null;
   transient: Transient | null = null;
+  /** Of the last batch, heard or told. */
+  number = 0;
   readonly #onApplied: (batch: Batch) => void;
   /** What came while the copy is on its way; null: it is here. */
   #pending: LeaderBatch[] | null = null;
@@ -63,32 +66,31 @@ export class LeaderCopy {
 
   /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
   led({ state, transport, stored, transient }: Standing): void {
-    this.leader = null;
-    this.state = state;
-    this.transport = transport;
-    this.stored = stored;
-    this.transient = transient;
+    Object.assign(this, { leader: null, state, transport, stored, transient });
   }
 
-  /** Note what a leader says; whether it is another one, of whom a copy is wanted. */
-  hear(batch: LeaderBatch): boolean {
-    const isNew = batch.leader !== this.leader;
-    this.leader = batch.leader;
-    this.state = batch.state;
-    this.transport = batch.transport;
-    this.storage = batch.storage;
-    this.transient = batch.transient;
-    if (isNew) this.#pending = [];
+  /**
+   * Note what a leader says; if a copy is wanted, what to take it by. That is if the leader is another one, or a batch before
+   * this one was lost, as those are that come while a page is in the back/forward cache or at a breakpoint.
+   */
+  hear(batch: LeaderBatch): object | false | null {
+    const { state, transport, storage, transient, leader, number = 0 } = batch;
+    const isWanted = leader !== this.leader || number > this.number + 1;
+    Object.assign(this, { state, transport, storage, transient, leader, number });
+    if (isWanted) this.#pending = [];
     if (this.#pending === null) this.#apply(batch);
     else this.#pending.push(batch);
-    return isNew;
+    return isWanted && this.#pending;
   }
 
-  /** Note what `leader` has stored; whether that was wanted. What came since goes on top. */
-  take(leader: string | null, stored: UserState | null): boolean {
-    if (leader !== this.leader || this.#pending === null) return false;
-    this.stored = stored ?? UserState.empty("");
+  /**
+   * Note what the leader has stored; whether that was wanted. What came since goes on top. `by`: the leader, who has told it
+   * after what it told before, or what `hear` has returned: what was read for an earlier one may lack what was lost since.
+   */
+  take(by: string | object, stored: UserState | null): boolean {
     const pending = this.#pending;
+    if (pending === null || (by !== this.leader && by !== pending)) return false;
+    this.stored = stored ?? UserState.empty("");
     this.#pending = null;
     for (const batch of pending) this.#apply(batch);
     return true;

@@ -6,7 +6,7 @@
  * again. Calls have names, and a write in the queue knows its call: what is stored already is not done twice.
  *
  * Where the store fails the leader begins again with what it had stored, in memory; a tab that has missed something of
- * that asks for all of it.
+ * that asks for all of it. What a leader tells is numbered: a tab that has missed some of that reads all of it again.
  */
 
 import type { SyncEvent } from "../core/events.js";
@@ -175,14 +175,20 @@ export class TabSession extends TabView {
 
   #tellAll(batch: Batch): void {
     const { state, transport, storage, transient } = this;
-    this.#tabs.tell({ type: "batch", leader: this.#name, state, transport, storage, transient, ...batch });
+    this.copy.number += 1;
+    const { leader, number } = this.copy;
+    this.#tabs.tell({
+      type: "batch",
+      state,
+      transport,
+      storage,
+      transient,
+      leader: leader as string,
+      number,
+      ...batch,
+    });
     this.calls.markDone(batch.done);
     this.#emit(batch.events);
-  }
-
-  /** Of the engine. */
-  get #name(): string {
-    return this.copy.leader ?? "";
   }
 
   /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
@@ -249,7 +255,7 @@ export class TabSession extends TabView {
 
   #tellStored(): void {
     const stored = this.engine?.stored?.stored();
-    if (stored !== undefined) this.#tabs.tell({ type: "stored", leader: this.#name, stored });
+    if (stored) this.#tabs.tell({ type: "stored", leader: this.copy.leader as string, stored });
   }
 
   /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
@@ -260,9 +266,10 @@ export class TabSession extends TabView {
 
   #onBatch(batch: LeaderBatch): void {
     this.#hasFollowed = true;
-    if (this.copy.hear(batch)) {
+    const wanted = this.copy.hear(batch);
+    if (wanted) {
       if (batch.storage === "memory") this.#tabs.tell({ type: "ask_stored" });
-      else void this.#readCopy(batch.leader);
+      else void this.#readCopy(wanted);
       for (const call of this.calls) this.#make(call);
       this.openLists();
     }
@@ -275,16 +282,16 @@ export class TabSession extends TabView {
     this.#emit(events);
   }
 
-  async #readCopy(leader: string): Promise<void> {
+  async #readCopy(wanted: object): Promise<void> {
     try {
-      this.#take(leader, await this.deps.store.read(this.userId));
+      this.#take(wanted, await this.deps.store.read(this.userId));
     } catch {
       if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" }); // this tab's store fails: the leader has it
     }
   }
 
-  #take(leader: string, stored: UserState | null): void {
-    if (this.engine !== null || this.#isClosed || !this.copy.take(leader, stored)) return;
+  #take(by: string | object, stored: UserState | null): void {
+    if (this.engine !== null || this.#isClosed || !this.copy.take(by, stored)) return;
     this.#show();
     this.deps.onEvents([{ type: "updated" }]);
   }

@@ -41,7 +41,7 @@ export abstract class TabView {
   }
 
   get transport(): Transport | null {
-    return this.engine === null ? this.copy.transport : this.engine.transport;
+    return (this.engine ?? this.copy).transport;
   }
 
   get stored(): UserState | null {

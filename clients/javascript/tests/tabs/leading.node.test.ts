@@ -28,6 +28,20 @@ test("a tab that leads says who it is, and is another when it has begun again: i
   assert.equal(new Set(leaders).size, 2);
 });
 
+test("a tab that leads numbers what it tells: who has missed something sees that", async (context) => {
+  const { tabs, session } = open(context);
+  tabs.grant();
+  await session.shown;
+  await setImmediate();
+  session.announce();
+  const numbers = tabs.told.flatMap((message) => (message.type === "batch" ? [message.number] : []));
+  assert.deepEqual(
+    numbers,
+    numbers.map((_, index) => index + 1),
+  );
+  assert.ok(numbers.length > 1);
+});
+
 test("a tab that has begun again connects once, and one that is offline or leads no more does not", async (context) => {
   const { store, tabs, session, getToken, passTimeout } = open(context);
   tabs.grant();
