@@ -3,14 +3,20 @@
 import time
 from datetime import UTC, datetime
 from http import HTTPStatus
+from typing import Final
 
 from starlette.responses import Response
 
+from transport.access.limits import TokenBuckets
 from transport.errors import Problem
 from transport.http.exchange.app import HttpRequest
 from transport.http.exchange.responses import Health, Readiness, json_response
 from transport.http.routes.deps import ApiDeps
 from transport.http.routes.journal_head import journal_head
+
+RENDERED_PER_S: Final = 5.0
+RENDERED_BURST: Final = 20
+"""How often the metrics are written down for Prometheus, some 5 ms of the event loop each time, whoever asks."""
 
 
 class ServiceRoutes:
@@ -18,6 +24,8 @@ class ServiceRoutes:
 
     def __init__(self, deps: ApiDeps) -> None:
         self._deps = deps
+        self._renderings = TokenBuckets(RENDERED_PER_S, RENDERED_BURST)
+        self._rendered = b""
 
     async def health(self, _request: HttpRequest) -> Response:
         """Say that the process is alive."""
@@ -51,8 +59,10 @@ class ServiceRoutes:
         return json_response(Readiness("not ready" if problems else "ready", problems), status)
 
     async def prometheus(self, _request: HttpRequest) -> Response:
-        """Return every metric, for Prometheus."""
-        return Response(self._deps.prometheus(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        """Return every metric, for Prometheus; if asked without end, as it was a fifth of a second ago."""
+        if not self._renderings.acquire("metrics", self._deps.now_s()):
+            self._rendered = self._deps.prometheus()
+        return Response(self._rendered, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def figures(self, _request: HttpRequest) -> Response:
         """Return the documented figures."""

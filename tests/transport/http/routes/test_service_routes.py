@@ -8,6 +8,7 @@ from actors.messages.journal import JournalMessage
 from actors.messages.journal_reads import HeadsLoaded, LoadHeads
 from tests.transport.http.lone_api import HEAD, api_deps, client
 from transport.http.api import http_api
+from transport.http.routes.service_routes import RENDERED_BURST, RENDERED_PER_S
 
 
 def answering(*, is_readable: bool) -> Callable[[JournalMessage], None]:
@@ -88,3 +89,23 @@ async def test_the_figures_are_those_of_the_node() -> None:
     assert documented.json() == {"messages_relayed": 12.0}
     assert prometheus.text == "figures 1\n"
     assert prometheus.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+
+
+async def test_who_asks_for_the_metrics_without_end_has_them_written_down_a_few_times_a_second() -> None:
+    rendered = 0
+    now_s = 100.0
+
+    def prometheus() -> bytes:
+        nonlocal rendered
+        rendered += 1
+        return b"rendered %d\n" % rendered
+
+    deps = api_deps(prometheus=prometheus, now_s=lambda: now_s)
+    async with client(http_api(deps).app) as api:
+        for _ in range(RENDERED_BURST):
+            await api.get("/metrics")
+        assert rendered == RENDERED_BURST
+        answers = [await api.get("/metrics") for _ in range(10)]
+        assert {(one.status_code, one.text) for one in answers} == {(200, f"rendered {RENDERED_BURST}\n")}
+        now_s += 1 / RENDERED_PER_S + 0.01
+        assert (await api.get("/metrics")).text == f"rendered {RENDERED_BURST + 1}\n"
