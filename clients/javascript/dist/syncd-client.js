@@ -415,18 +415,18 @@ function newEvent(type, fields) {
 }
 
 // src/platform/returns.ts
-var OF_WINDOW = ["online", "pageshow", "focus"];
-var OF_DOCUMENT = ["visibilitychange", "resume"];
 function watchReturns(onReturn, onLeave) {
   const { document } = globalThis;
-  const listen = () => {
-    if (document?.visibilityState === "hidden") onLeave();
-    else onReturn();
+  let isKept;
+  const listen = ({ type, persisted }) => {
+    const isLeft = type === "pagehide" || document?.visibilityState === "hidden";
+    isKept = isLeft && (isKept || persisted);
+    if (!isLeft) onReturn();
+    else if (!isKept) onLeave();
   };
   const forAll = (change) => {
-    for (const type of OF_WINDOW) globalThis[change]?.(type, listen);
-    globalThis[change]?.("pagehide", onLeave);
-    for (const type of OF_DOCUMENT) document?.[change]?.(type, listen);
+    for (const type of ["online", "pageshow", "pagehide", "focus"]) globalThis[change]?.(type, listen);
+    for (const type of ["visibilitychange", "resume"]) document?.[change]?.(type, listen);
   };
   forAll("addEventListener");
   return () => forAll("removeEventListener");
@@ -450,7 +450,7 @@ var Progress = class extends ShownRegisters {
   remove(contentId) {
     return this.write("remove", contentId);
   }
-  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  /** Write now what was reported; by itself that happens when the page is hidden. */
   flush() {
     void this.host.session()?.call({ type: "flush" });
   }
@@ -3487,7 +3487,7 @@ function addressOf(url) {
   } catch {
   }
   throw new TypeError(
-    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, a query, a fragment and the /ws at its end"
+    "url: must be the service's address, such as https://sync.example.com, without user, query, fragment and the /ws at its end"
   );
 }
 
@@ -3538,7 +3538,7 @@ var SyncClient = class extends PlatformEventTarget {
   }) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
-    if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
+    if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;

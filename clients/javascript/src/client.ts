@@ -85,7 +85,7 @@ export class SyncClient extends PlatformEventTarget {
   }: SyncClientOptions) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
-    if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
+    if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;

@@ -36,7 +36,7 @@ export class Progress extends ShownRegisters<ProgressItem> {
     return this.write("remove", contentId);
   }
 
-  /** Write now what was reported; by itself that happens when the page is hidden or left. */
+  /** Write now what was reported; by itself that happens when the page is hidden. */
   flush(): void {
     void this.host.session()?.call({ type: "flush" });
   }

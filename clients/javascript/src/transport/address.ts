@@ -18,7 +18,7 @@ export function addressOf(url: string | UrlLike): string {
     // What the engine says repeats it.
   }
   throw new TypeError(
-    "url: must be the service's address with http:// or https://, such as https://sync.example.com, without a user, " +
-      "a query, a fragment and the /ws at its end",
+    "url: must be the service's address, such as https://sync.example.com, without user, query, fragment and the " +
+      "/ws at its end",
   );
 }

@@ -50,6 +50,25 @@ test("a page that is back or left is told of, until nobody wants to know", (cont
   assert.deepEqual([returns, leaves], [5, 2]);
 });
 
+test("of a page that is left and kept nothing is written, until it is back", (context) => {
+  const { document, window } = openPage(context);
+  const told: string[] = [];
+  watchReturns(
+    () => told.push("back"),
+    () => told.push("left"),
+  );
+  const happen = (target: EventTarget, type: string, visibilityState: string): void => {
+    document.visibilityState = visibilityState;
+    target.dispatchEvent(Object.assign(new Event(type), type.startsWith("page") && { persisted: true }));
+  };
+  happen(window, "pagehide", "visible");
+  happen(document, "visibilitychange", "hidden");
+  assert.deepEqual(told, []);
+  happen(window, "pageshow", "visible");
+  happen(document, "visibilitychange", "hidden");
+  assert.deepEqual(told, ["back", "left"]);
+});
+
 test("without a page nothing comes back", () => {
   const fail = (): void => assert.fail("nothing has happened");
   watchReturns(fail, fail)();
