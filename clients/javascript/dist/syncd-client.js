@@ -21,7 +21,7 @@ var Burst = class {
   constructor(act) {
     this.#act = act;
   }
-  /** Have it done at the end of this turn; if it was done just now, a frame, or as long as that took, later. */
+  /** Run at the end of this turn; or, after the last run, a frame later, or as much later as that run took. */
   ask() {
     if (this.#isDue) return;
     this.#isDue = true;
@@ -84,29 +84,29 @@ var Tokens = class {
     this.#timers = timers;
     this.#nowMs = nowMs;
   }
-  /** That of the attempt or connection under way. */
+  /** The token of the attempt or connection under way. */
   get used() {
     return this.#used;
   }
-  /** Ask the app's callback, which has its time to answer. */
+  /** Ask the app's callback, which has `ANSWER_MS` to answer. */
   ask() {
     this.#isAsked = true;
     this.#put({ type: "ask_token" });
     this.#timers.start("token", ANSWER_MS);
   }
-  /** Take no answer any more; whether one was waited for. */
+  /** Accept no answer any more; whether one was awaited. */
   endQuestion() {
     const wasAsked = this.#isAsked;
     this.#isAsked = false;
     this.#timers.stop("token");
     return wasAsked;
   }
-  /** Why `token` is not to be used; its value is never told. */
+  /** Why `token` is not to be used; the reason never shows it. */
   faultOf(token) {
     if (this.#spent.has(token.value)) return { reason: "the token was refused before", isLasting: false };
     return faultIn(token, this.#userId);
   }
-  /** Take it for the attempt or connection under way, and renew it in time. */
+  /** Note it as the one in use, and have it renewed in time. */
   use(token) {
     this.#used = token;
     if (token.exp !== void 0) {
@@ -114,11 +114,11 @@ var Tokens = class {
       this.#timers.start("renew", Math.max(aheadMs, RENEW_PAUSE_MS));
     }
   }
-  /** Ask again after a pause: there was no new one to be had. */
+  /** Ask again after a pause: the callback gave no new one. */
   renewLater() {
     this.#timers.start("renew", RENEW_PAUSE_MS);
   }
-  /** Never use the one in use again: the service has refused it. */
+  /** Never use the current token again: the service has refused it. */
   spend() {
     this.#spent.add(this.#used.value);
   }
@@ -213,8 +213,8 @@ var Shown = class {
     bindMembers(this, new.target.prototype);
   }
   /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
+   * Call `listener` with the items, now and at each `updated`, until the returned function is called: the contract of
+   * Svelte's stores, and of React's `useSyncExternalStore`.
    */
   subscribe(listener) {
     const onUpdated = () => listener(this.items);
@@ -231,13 +231,13 @@ var ShownRegisters = class extends Shown {
     super(host);
     this.#name = name;
   }
-  /** The same frozen array until something in it is another; items that are the same stay the same, too. */
+  /** The same frozen array until something in it changes; items that do not change stay the same objects, too. */
   get items() {
     const items = this.host.session()?.registers(this.#name) ?? NO_ITEMS;
     return items;
   }
   /**
-   * What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. Cost: O(n)
+   * What is known of a content or a device; undefined: nothing. Throws a TypeError if the id is not valid. Cost: O(n)
    * after a change, else O(1).
    */
   get(id) {
@@ -245,7 +245,7 @@ var ShownRegisters = class extends Shown {
     const items = this.items;
     return this.host.session()?.part?.byIdIn(items).get(canonical2);
   }
-  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
+  /** Until the part for registers is loaded nothing is checked here: the service refuses what is not valid. */
   write(action, id, data = {}) {
     const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);
@@ -261,8 +261,8 @@ var ShownRegisters = class extends Shown {
 // src/devices.ts
 var Devices = class extends ShownRegisters {
   /**
-   * Say what a device is, this one or another; null: that is what is known of it. Throws a TypeError if `deviceId` is none or
-   * that cannot be said, an Error if nobody is signed in.
+   * Say what a device is, this one or another; null: the service has confirmed all of it already. Throws a TypeError if
+   * `deviceId` or `words` is not valid, an Error if nobody is signed in.
    */
   update(deviceId, words) {
     if (this.host.signedIn().part?.saysAlready(this.get(deviceId), words)) return null;
@@ -338,8 +338,8 @@ var List = class extends Shown {
     this.#prefix = prefixOf(list);
   }
   /**
-   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
-   * is another; items that are the same stay the same, too.
+   * In order of `position`, then the rest newest first, with the user's unconfirmed changes. The same frozen array
+   * until something in it changes; items that do not change stay the same objects, too.
    */
   get items() {
     return this.host.session()?.items(this.#prefix) ?? NO_ITEMS2;
@@ -348,13 +348,13 @@ var List = class extends Shown {
   get revision() {
     return this.host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is not valid. Cost: O(1). */
   has(contentId) {
     return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
   /**
-   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   * Put a content into the list, or change what it carries there: fields missing in `carried` stay as they are. Throws
+   * a TypeError if `contentId` or `carried` is not valid, an Error if nobody is signed in.
    */
   add(contentId, carried) {
     return this.#one("add", contentId, carried);
@@ -363,18 +363,19 @@ var List = class extends Shown {
   remove(contentId) {
     return this.#one("remove", contentId);
   }
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Add each, in order, in one go; throws like `add`, and then changes nothing. */
   addMany(contentIds) {
     return this.#many("add", contentIds);
   }
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Remove each, in order, in one go; throws like `add`, and then changes nothing. */
   removeMany(contentIds) {
     return this.#many("remove", contentIds);
   }
   /**
-   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, share one behind it, or leave it no room. Fulfilled with the operation's id
-   * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position,
+   * too, if they stand before it without one, share one behind it, or leave it no room. Fulfilled with the operation's
+   * id when the move is stored; rejected if an id is not valid, the other content is not in the list, or nobody is
+   * signed in.
    */
   async move(contentId, place = {}) {
     const session = this.host.signedIn();
@@ -383,13 +384,16 @@ var List = class extends Shown {
     return move(this, this.host.canonical, contentId, place);
   }
   /**
-   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
-   * where it can't be done, or not now.
+   * Set the name that people are shown; creates the list if there is none. Needs a connection: rejected with an Error
+   * if it can't be done, or not now.
    */
   rename(name) {
     return this.host.ask(({ rename }, asking) => rename(asking, this.#list, name));
   }
-  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  /**
+   * Delete the list, with all that is in it, on every device; if there is none, do nothing. Needs a connection, like
+   * `rename`.
+   */
   delete() {
     return this.host.ask(({ remove }, asking) => remove(asking, this.#list));
   }
@@ -434,14 +438,16 @@ function watchReturns(onReturn, onLeave) {
 
 // src/progress.ts
 var Progress = class extends ShownRegisters {
-  /** What has begun and is not watched, the newest play first; the same frozen array as long as `items` is the same. */
+  /**
+   * What was begun and is not watched yet, the last played first; the same frozen array as long as `items` is the same.
+   */
   get continueWatching() {
     return this.host.session()?.part?.begunIn(this.items) ?? NO_ITEMS;
   }
   /**
-   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
-   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
-   * said, an Error if nobody is signed in.
+   * Report how far a content was played, as often as the player says so. It is shown at once, and written at once
+   * unless playing only went on since the last report: then within ten seconds. Throws a TypeError if `contentId` or
+   * the report is not valid, an Error if nobody is signed in.
    */
   update(contentId, report) {
     void this.write("report", contentId, { ...report });
@@ -450,7 +456,7 @@ var Progress = class extends ShownRegisters {
   remove(contentId) {
     return this.write("remove", contentId);
   }
-  /** Write now what was reported; by itself that happens when the page is hidden. */
+  /** Write now what was reported; it happens by itself when the page is hidden. */
   flush() {
     void this.host.session()?.call({ type: "flush" });
   }
@@ -1077,7 +1083,7 @@ var Exchange = class {
   get isLive() {
     return Array.from(this.#lines.values()).every(({ isLive }) => isLive);
   }
-  /** Whether it has brought more of a list that an earlier connection began. */
+  /** Whether this connection has brought more pieces of a list that an earlier one began. */
   get hasContinuedList() {
     return this.#hasContinuedList;
   }
@@ -1085,7 +1091,7 @@ var Exchange = class {
   get reconnectAfterMs() {
     return this.#reconnectAfterMs;
   }
-  /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
+  /** Act on one message. If it throws a GapError, nothing was applied and the connection is of no more use. */
   receive(message) {
     const line = this.#lines.get(listOf(message));
     switch (message.type) {
@@ -1139,7 +1145,7 @@ var Exchange = class {
       if (form) this.#put({ type: "send", message: form(write2) });
     }
   }
-  /** Allow sending again what the service asked to be tried later. */
+  /** Allow sending again: the service had asked to be tried later. */
   endPause() {
     this.#isPaused = false;
   }
@@ -1261,20 +1267,23 @@ var Pauses = class {
     this.#timers = timers;
     this.#random = random;
   }
-  /** Begin again with short ones: the attempts get somewhere, or the app wants another one. */
+  /** Begin again with short pauses: an attempt got somewhere, or the app wants another one now. */
   shorten() {
     this.#backoff.reset();
   }
-  /** Wait longer than the last time. */
+  /** Wait, as a rule longer than the last time, and at least `atLeastMs`. */
   backOff(code, reason, atLeastMs) {
     this.wait(Math.max(this.#backoff.nextMs(this.#random()), atLeastMs), code, reason);
   }
-  /** Wait so long. */
+  /** Wait for `afterMs`. */
   wait(afterMs, code, reason) {
     this.#timers.start("reconnect", afterMs);
     this.tell(code, afterMs, reason);
   }
-  /** Only tell the app of the end of a connection or attempt; `retryInMs`: 0: there is none; null: until the app connects. */
+  /**
+   * Only tell the app that a connection or attempt ended; `retryInMs` 0: no pause follows; null: the app has to
+   * connect.
+   */
   tell(code, retryInMs, reason) {
     this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
   }
@@ -1299,24 +1308,24 @@ var Silence = class {
   get isUrgent() {
     return this.#isUrgent;
   }
-  /** Watch from here on. `canAsk`: for a sign of life; `hasAsked`: what was sent asks for one. */
+  /** Watch from here on. `canAsk`: a ping can be sent; `hasAsked`: what was sent already wants an answer. */
   begin(canAsk, hasAsked) {
     this.#canAsk = canAsk;
     this.#hasAsked = hasAsked;
     this.#beginInterval(SILENCE_MS);
   }
-  /** Something came. */
+  /** Note that something came. */
   heard() {
     this.#hasHeard = true;
   }
-  /** Want a sign of life soon. */
+  /** Ask for a sign of life, and give it little time. */
   hurry() {
     this.#hasAsked = true;
     this.#ask();
     this.#beginInterval(URGENT_MS);
     this.#isUrgent = true;
   }
-  /** Whether the interval that ends now has shown that nobody is there; if not, the next one begins. */
+  /** Whether the connection is dead, by the interval that ends now; if not, the next one begins. */
   check() {
     if (this.#hasAsked && !this.#hasHeard) return true;
     this.#hasAsked = !this.#hasHeard;
@@ -1368,7 +1377,7 @@ var Transports = class {
   #current = "websocket";
   #failures = 0;
   #hasMessage = false;
-  /** What works, while a WebSocket is tried in its place. */
+  /** The transport that works, while a WebSocket is tried in its place. */
   #insteadOf = null;
   #probePauseMs = FIRST_PROBE_MS;
   /** When the WebSocket is to be probed, by the wall clock. */
@@ -1380,7 +1389,7 @@ var Transports = class {
     this.#timers = timers;
     this.#nowMs = nowMs;
   }
-  /** That of the attempt or connection under way, or else of the next one. */
+  /** The transport of the attempt or connection under way, or else of the next one. */
   get current() {
     return this.#current;
   }
@@ -1399,7 +1408,7 @@ var Transports = class {
   beginAttempt() {
     this.#hasMessage = false;
   }
-  /** Note that this way works. */
+  /** Note that the current transport works. */
   messageCame() {
     this.#hasMessage = true;
     this.#insteadOf = null;
@@ -1408,7 +1417,7 @@ var Transports = class {
       this.#forgetProbes();
     }
   }
-  /** Choose the way of the next attempt. Whether to take it at once: a WebSocket was tried in its place. */
+  /** Choose the next attempt's transport; whether to use it at once: a WebSocket was tried in its place. */
   attemptEnded(then, isSilence = false) {
     const isOfNetwork = then === "reconnect" || then === "reconnect_without_upgrade";
     if (this.#hasMessage || !isOfNetwork) return false;
@@ -1429,8 +1438,8 @@ var Transports = class {
     }
     return false;
   }
-  // The WebSocket beside another way
-  /** Have the WebSocket probed after a pause; what ends meanwhile puts it off no further. */
+  // The WebSocket beside another transport
+  /** Have the WebSocket probed after a pause; connections that end meanwhile do not put it off further. */
   timeProbe() {
     if (this.#current === "websocket") return;
     const nowMs = this.#nowMs();
@@ -1442,11 +1451,11 @@ var Transports = class {
     this.#isProbing = true;
     this.#put({ type: "probe", target, token });
   }
-  /** Take no answer any more. */
+  /** Accept no answer of the probe any more. */
   endProbe() {
     this.#isProbing = false;
   }
-  /** Whether to try a WebSocket now, in place of what works; if not, it is probed again after a longer pause. */
+  /** Whether to try a WebSocket now in place of what works; if not, it is probed again after a longer pause. */
   probed(isThere) {
     if (!this.#isProbing) return false;
     this.#isProbing = false;
@@ -1496,7 +1505,7 @@ var Connector = class {
     if (this.#exchange === null) return this.#state;
     return this.#exchange.isLive ? "live" : "resuming";
   }
-  /** Which way the attempt or connection under way takes. */
+  /** The transport of the attempt or connection under way. */
   get transport() {
     return this.#state === "opening" ? this.#transports.current : null;
   }
@@ -1521,14 +1530,14 @@ var Connector = class {
     this.#leave("signed_out");
     this.#timers.stop("report");
   }
-  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection: the network is back, the device woke or the user returned. */
   wake() {
     if (this.#state === "waiting") this.connect();
     else if (this.#state === "opening" && (this.#exchange === null || this.#isWebSocket)) {
       if (!this.#silence.isUrgent) this.#silence.hurry();
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
-  /** Ask for the collections that are new, too; once for all that are opened together. */
+  /** Ask for the newly opened collections, too: once for all that are opened together. */
   follow() {
     if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
   }
@@ -1549,7 +1558,7 @@ var Connector = class {
       this.#tokens.use(token);
     } else this.#openInstead(token);
   }
-  /** There is no token to be had. */
+  /** Go on without a token: the app's callback gave none. */
   noToken(fault) {
     if (this.#tokens.endQuestion()) this.#goWithout(fault);
   }
@@ -1559,21 +1568,21 @@ var Connector = class {
     else this.#reconnect(null, reason);
   }
   // The connection
-  /** It is open, or the next poll is answered. */
+  /** Begin an exchange: the connection is open, or the next poll is being answered. */
   opened() {
     if (this.#exchange !== null) return;
     this.#exchange = new Exchange(this.#collections, this.#put, this.#timers, this.#nowMs);
     this.#silence.begin(this.#isWebSocket, !this.#isWebSocket);
     this.#put({ type: "emit", event: { type: "connected" } });
   }
-  /** It did not open, or a poll was refused; `problem`: the service's own words. */
+  /** Decide what follows: the connection did not open, or a poll was refused; `problem`: the service's own words. */
   openFailed(status, retryAfterS, problem) {
     const isOwn = problem !== void 0;
     const refusal = status === void 0 ? "no connection" : `refused with status ${status}`;
     const reason = isOwn ? `${refusal}: ${problem}` : refusal;
     this.#ended(afterRefusal(this.#transports.current, status, isOwn), null, reason, delayMs(retryAfterS, isOwn));
   }
-  /** It ended. */
+  /** Decide what follows: the connection ended. */
   closed(code) {
     const reason = `closed with code ${code}`;
     const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
@@ -1583,11 +1592,11 @@ var Connector = class {
       this.#pauses.wait(reconnectAfterMs, code, reason);
     } else this.#ended(then, code, reason);
   }
-  /** Bytes came. */
+  /** Note that bytes came. */
   heard() {
     this.#silence.heard();
   }
-  /** One message came; null: one that we do not know. */
+  /** Act on one message; null: one of a type that we do not know. */
   received(received) {
     this.#silence.heard();
     const { registers } = this.#collections;
@@ -1607,18 +1616,18 @@ var Connector = class {
     if (exchange.hasContinuedList) this.#pauses.shorten();
     if (exchange.isLive && !wasLive) this.#transports.timeProbe();
   }
-  /** Ask on: a poll's answer ended as it should. */
+  /** Poll again: the last answer ended as it should. */
   polled() {
     if (this.#exchange === null || this.#transports.current !== "polling") return;
     this.#silence.heard();
     this.#putOpen(this.#tokens.used);
   }
-  /** Take the WebSocket, if one can be had. */
+  /** Change over to a WebSocket, if the probe has found that one can be had. */
   probed(isThere) {
     if (this.#transports.probed(isThere)) this.#openInstead(this.#tokens.used);
   }
   // Time
-  /** Do what the timer was for, and be sure of the connection where it is long past. */
+  /** Do what the timer was for; after a sleep, make sure of the connection as well. */
   due(timer) {
     const hasSlept = this.#timers.ranOut(timer);
     if (timer === "silence" && !(hasSlept && this.#isUnasked)) this.#checkSilence();
@@ -1671,7 +1680,7 @@ var Connector = class {
   get #isWebSocket() {
     return this.#transports.current === "websocket";
   }
-  /** Whether there is an open WebSocket that owes no sign of life soon. */
+  /** Whether there is an open WebSocket that is not being asked for a sign of life already. */
   get #isUnasked() {
     return this.#exchange !== null && this.#isWebSocket && !this.#silence.isUrgent;
   }
@@ -1741,14 +1750,14 @@ var SLEPT_MS = 1e4;
 var Timers = class {
   #put;
   #nowMs;
-  /** By the wall clock, of those that run. */
+  /** When each running timer is due, by the wall clock. */
   #dueMs = /* @__PURE__ */ new Map();
   /** `put`: where its outputs go. */
   constructor(put, nowMs) {
     this.#put = put;
     this.#nowMs = nowMs;
   }
-  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
+  /** Have the timer run out in `afterMs`, whatever it was set to before. */
   start(timer, afterMs) {
     this.#dueMs.set(timer, this.#nowMs() + afterMs);
     this.#put({ type: "start_timer", timer, afterMs });
@@ -1760,11 +1769,11 @@ var Timers = class {
   isRunning(timer) {
     return this.#dueMs.has(timer);
   }
-  /** Stop those that run for a connection. */
+  /** Stop those that belong to a connection or an attempt. */
   stopAll() {
     for (const timer of TIMERS) this.stop(timer);
   }
-  /** Note that it ran out; whether so late that the device must have slept. */
+  /** Note that it ran out; whether that came so late that the device must have slept. */
   ranOut(timer) {
     const nowMs = this.#nowMs();
     const dueMs = this.#dueMs.get(timer) ?? nowMs;
@@ -1778,9 +1787,9 @@ var Core = class {
   #deps;
   #outputs = [];
   #signedIn = null;
-  /** By prefix, what the app wants beside the watchlist, of whoever is signed in. */
+  /** By prefix, the collections beside the watchlist that the app wants, whoever is signed in. */
   #opened = /* @__PURE__ */ new Set();
-  /** What is needed for them; null: it is not here. */
+  /** The part for registers; null: it is not loaded. */
   #registers = null;
   constructor(deps) {
     this.#deps = deps;
@@ -1789,7 +1798,7 @@ var Core = class {
   get state() {
     return this.#signedIn?.connector.state ?? "signed_out";
   }
-  /** Which way the attempt or connection under way takes; null: there is none. */
+  /** The transport of the attempt or connection under way; null: there is neither. */
   get transport() {
     return this.#signedIn?.connector.transport ?? null;
   }
@@ -1797,15 +1806,15 @@ var Core = class {
   get userId() {
     return this.#signedIn?.collections.userId ?? null;
   }
-  /** What the signed-in user's lists and queue are; to be looked at only. */
+  /** The signed-in user's lists and queue; read-only. */
   get stored() {
     return this.#signedIn?.collections.state ?? null;
   }
-  /** What is shown of registers and is not stored; null: nothing. */
+  /** What is shown of registers but not stored; null: nothing. */
   get transient() {
     return this.#signedIn?.collections.registers?.transient ?? null;
   }
-  /** Follow registers from here on: they take a part of their own. */
+  /** Follow registers from here on: the part that they need was loaded. */
   useRegisters(part) {
     this.#registers = part;
     if (this.#signedIn !== null) {
@@ -1861,7 +1870,7 @@ var Core = class {
     this.#signedIn?.collections.registers?.flush();
     return this.#put((connector) => connector.disconnect());
   }
-  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection: the network is back, the device woke or the user returned. */
   wake() {
     return this.#put((connector) => connector.wake());
   }
@@ -1871,11 +1880,12 @@ var Core = class {
     return this.#done();
   }
   /**
-   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
-   * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
-   * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
-   * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
-   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
+   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an
+   * update of progress that may wait some seconds for the next one. Throws an Error if nobody is signed in, a TypeError
+   * if no item can carry these fields. (Those of registers were checked by `checkedWords`, or the service will refuse
+   * them.) `key`: a collection's prefix, and the canonical id; the collection is followed from then on. `origin`: a
+   * name for this call; if the queue has a write of that name, nothing changes. `atMs`: when the app called, if not
+   * now.
    */
   enqueue(operation2, key, {
     origin,
@@ -1896,36 +1906,36 @@ var Core = class {
   token(token) {
     return this.#put((connector) => connector.token(token));
   }
-  /** There is no token to be had now. */
+  /** Go on without a token for now: the callback failed. */
   tokenFailed(reason = "getToken has none now") {
     return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: false }));
   }
-  /** The callback answered what can never be a token. */
+  /** Stop: the callback answered with something that can never be a token. */
   tokenUnusable(reason) {
     return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: true }));
   }
   // The connection
-  /** The connection is open: a socket, or an answer that goes on; by polling, each answer has begun. */
+  /** The connection is open: a socket, or an answer that goes on; when polling, whenever an answer begins. */
   opened() {
     return this.#put((connector) => connector.opened());
   }
   /**
-   * It did not open. `status`: with which HTTP status it was refused, where that can be known; `problem`: the service's
+   * The connection did not open. `status`: the HTTP status of the refusal, where it is known; `problem`: the service's
    * own words, as `readProblem` finds them; undefined: anybody may have answered.
    */
   openFailed(status, retryAfterS = 0, problem) {
     return this.#put((connector) => connector.openFailed(status, retryAfterS, problem));
   }
-  /** The connection ended; 1006: without a word. */
+  /** The connection ended; 1006: without a close frame. */
   closed(code) {
     return this.#put((connector) => connector.closed(code));
   }
-  /** Bytes came, of a message perhaps that is not whole yet: the connection lives. */
+  /** Bytes came, perhaps part of a message that is not complete yet: the connection lives. */
   heard() {
     this.#signedIn?.connector.heard();
     return [];
   }
-  /** One message came; null: one that we do not know. */
+  /** One message came; null: one of a type that we do not know. */
   received(message) {
     return this.#put((connector) => connector.received(message));
   }
@@ -1947,13 +1957,13 @@ var Core = class {
     if (this.#signedIn !== null) happened(this.#signedIn.connector);
     return this.#done();
   }
-  /** Have what has changed stored, first of all; whether the app should look again. */
+  /** Have what has changed stored, before anything else is done; whether the app should look again. */
   #save(collections) {
     const { changes, hasUpdated } = collections.takeChanges();
     if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
     return hasUpdated;
   }
-  /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
+  /** End an input: first what it changed is stored, then what may go is sent, and `updated` comes last. */
   #done() {
     if (this.#signedIn !== null) {
       const { collections, connector } = this.#signedIn;
@@ -2247,14 +2257,14 @@ var Engine = class {
   get state() {
     return this.#core.state;
   }
-  /** Which way the attempt or connection under way takes; null: there is none. */
+  /** The transport of the attempt or connection under way; null: there is neither. */
   get transport() {
     return this.#core.transport;
   }
   get stored() {
     return this.#core.stored;
   }
-  /** What is shown of registers and is not stored; null: nothing. */
+  /** What is shown of registers but not stored; null: nothing. */
   get transient() {
     return this.#core.transient;
   }
@@ -2267,18 +2277,19 @@ var Engine = class {
     this.#perform(this.#core.signIn(userId, stored));
   }
   /**
-   * Do what `call` asks for. Its effect on the list is there at once; `name` is told as done when it is durable. A write
-   * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
+   * Do what `call` asks for. Its effect on the list is there at once; `name` is reported as done when it is durable. If
+   * the queue has a write of that name, it is not done again. After a log-out nothing is done: that is stored next, and
+   * told.
    */
   call(call, name) {
     if (this.stored !== null) this.#perform(this.#outputsOf(call), name);
   }
-  /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */
+  /** Stop at once and for ever, without telling anybody but the service; needed after `onStoreFailed`, too. */
   retire() {
     this.#isRetired = true;
     this.#stop();
   }
-  /** Stop for ever, once all that was called for is stored and told. */
+  /** Stop for ever, once the effects of all calls are stored and told. */
   async close() {
     this.#isClosed = true;
     this.#stop();
@@ -2315,7 +2326,7 @@ var Engine = class {
   #put(happened) {
     this.#perform(happened(this.#core));
   }
-  /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
+  /** Carry out the outputs. Timers and `close` do not wait for the store: nothing more of a closed link may come in. */
   #perform(outputs, done2) {
     if (this.#isRetired || this.#isClosed) return;
     for (const output of outputs) {
@@ -2337,7 +2348,7 @@ var Engine = class {
     if (done2 !== void 0) this.#waiting.push({ done: done2 });
     this.#pumping ??= this.#pump();
   }
-  /** All that waits is stored in one go, then carried out in order: a burst shares transactions. */
+  /** Store all that waits in one go, then carry it out in order: a burst shares a transaction. */
   async #pump() {
     await null;
     while (this.#waiting.length > 0 && !this.#isRetired) {
@@ -2354,7 +2365,7 @@ var Engine = class {
     }
     this.#pumping = null;
   }
-  /** Do what was waiting for the store, but for the events and calls to be told: of these `updated` once, at the end. */
+  /** Do what was waiting for the store; returns the events and calls to tell, with a single `updated`, at the end. */
   #carryOut(waiting) {
     const events = [];
     let updated = [];
@@ -3493,10 +3504,10 @@ function addressOf(url) {
 
 // src/client.ts
 var SyncClient = class extends PlatformEventTarget {
-  /** What is taken for a content's id. */
+  /** Which content ids the service accepts. */
   contentIds;
   #deps;
-  /** Null: they are not watched. */
+  /** Stops watching for returns of the page; null: they are not watched. */
   #ignoreReturns = null;
   #session = null;
   #host = {
@@ -3513,21 +3524,21 @@ var SyncClient = class extends PlatformEventTarget {
     canonical: (contentId) => canonical(contentId, this.contentIds)
   };
   #watchlist = new List(void 0, this.#host);
-  /** The collections beside it that the app has asked for. */
+  /** By name, the collections beside the watchlist that the app has asked for. */
   #lists = /* @__PURE__ */ new Map();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left = Promise.resolve();
-  /** Why nothing can be stored here, if that was not told yet. */
+  /** Why nothing can be stored here, until the app was told. */
   #lack = null;
-  // What the app was told last
+  // What the app was last told
   #state = "signed_out";
   #storage;
   #reason = null;
-  // why that will be another
+  // why `storage` changes next
   #version = null;
   #updated = new Burst(() => this.#tellUpdated());
-  /** Throws a TypeError where the address is none, `getToken` is no function, `contentIds` neither kind, or there is no WebSocket. */
+  /** Throws a TypeError if the address, `getToken` or `contentIds` is not valid, or there is no WebSocket. */
   constructor({
     url,
     getToken,
@@ -3538,7 +3549,7 @@ var SyncClient = class extends PlatformEventTarget {
   }) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
-    if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one.");
+    if (WebSocket === void 0) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
@@ -3563,33 +3574,33 @@ var SyncClient = class extends PlatformEventTarget {
   get state() {
     return this.#session?.state ?? "signed_out";
   }
-  /** Which way the attempt or connection under way takes; null: offline. */
+  /** The transport of the attempt or connection under way; null: offline. */
   get transport() {
     return this.#session?.transport ?? null;
   }
-  /** Where list and queue are kept: `memory`: they end with the page or the process. */
+  /** Where list and queue are kept; with `memory`, they are lost with the page or the process. */
   get storage() {
     return this.#session?.storage ?? this.#deps.store.storage;
   }
   /**
-   * The watchlist: by `position`, then newest first, the user's unconfirmed changes included. The same frozen array until
-   * something in it is another; items that are the same stay the same, too.
+   * The watchlist, in order of `position`, then the rest newest first, with the user's unconfirmed changes. The same
+   * frozen array until something in it changes; items that do not change stay the same objects, too.
    */
   get items() {
     return this.#watchlist.items;
   }
-  /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is not valid. Cost: O(1). */
   has(contentId) {
     return this.#watchlist.has(contentId);
   }
   /**
-   * Have `listener` called with the list, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
+   * Call `listener` with the list, now and at each `updated`, until the returned function is called: the contract of
+   * Svelte's stores, and of React's `useSyncExternalStore`.
    */
   subscribe(listener) {
     return this.#watchlist.subscribe(listener);
   }
-  /** How many of the user's changes are not settled with the service. */
+  /** How many of the user's changes the service has not settled yet. */
   get queueLength() {
     return this.#session?.queueLength ?? 0;
   }
@@ -3598,22 +3609,22 @@ var SyncClient = class extends PlatformEventTarget {
     return this.#watchlist.revision;
   }
   /**
-   * A list beside the watchlist, by what it is called in the service's paths; the same object each time. From now on it is
-   * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
+   * A list beside the watchlist, by its id, as the service's paths have it; the same object each time. From now on it
+   * is kept on this device, and the client stays connected for it. Throws a TypeError if `name` is not a valid id.
    */
   list(name) {
     checkListName(name);
     return this.#opened(name, List);
   }
-  /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
+  /** How far the user has come in each content; the same object each time. Followed from now on, as a list is. */
   get progress() {
     return this.#opened(PROGRESS, Progress);
   }
-  /** The user's devices; the same object each time. As a list they are followed from now on. */
+  /** The user's devices; the same object each time. Followed from now on, as a list is. */
   get devices() {
     return this.#opened(DEVICES, Devices);
   }
-  /** Which lists the user has beside the watchlist, by what they are called in paths; followed from now on as a list is. */
+  /** Which lists the user has beside the watchlist, in order of their ids; followed from now on, as a list is. */
   get catalogue() {
     return this.#opened(LISTS, ShownRegisters);
   }
@@ -3627,8 +3638,8 @@ var SyncClient = class extends PlatformEventTarget {
     return list;
   }
   /**
-   * Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. Rejected
-   * with a TypeError where the service can know nobody by that id.
+   * Open `user`'s list as it is stored here, and connect; another user's is closed, and stays stored. Fulfilled when
+   * the list is shown. Rejected with a TypeError if `user` is none that the service can know.
    */
   async signIn(user) {
     checkUserId(user);
@@ -3651,7 +3662,7 @@ var SyncClient = class extends PlatformEventTarget {
     }
     await this.#session?.shown;
   }
-  /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
+  /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, not even unsent changes. */
   async signOut({ erase }) {
     this.#signIns += 1;
     if (this.#session === null) return;
@@ -3667,13 +3678,13 @@ var SyncClient = class extends PlatformEventTarget {
   disconnect() {
     void this.#session?.call({ type: "disconnect" });
   }
-  /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection within seconds: the network is back, the device woke or the user returned. */
   wake() {
     this.#session?.wake();
   }
   /**
-   * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
+   * Put a content into the watchlist, or change what it carries there: fields missing in `carried` stay as they are.
+   * Throws a TypeError if `contentId` or `carried` is not valid, an Error if nobody is signed in.
    */
   add(contentId, carried) {
     return this.#watchlist.add(contentId, carried);
@@ -3682,26 +3693,33 @@ var SyncClient = class extends PlatformEventTarget {
   remove(contentId) {
     return this.#watchlist.remove(contentId);
   }
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Add each, in order, in one go; throws like `add`, and then changes nothing. */
   addMany(contentIds) {
     return this.#watchlist.addMany(contentIds);
   }
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Remove each, in order, in one go; throws like `add`, and then changes nothing. */
   removeMany(contentIds) {
     return this.#watchlist.removeMany(contentIds);
   }
-  /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
+  /**
+   * Which lists the user has now beside the watchlist; `catalogue` stays up to date. Needs a connection: rejected with
+   * an Error if the service does not say now.
+   */
   lists() {
     return this.#host.ask(({ lists }, asking) => lists(asking));
   }
   /**
-   * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
-   * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
+   * Have another device do something: the app there gets it as the event `command`. Fulfilled when it is on its way;
+   * needs a connection. Rejected with a `RequestError`, whose `code` is `device_offline` if the device is connected
+   * nowhere.
    */
   send(targetDeviceId, commandType, payload) {
     return this.#host.ask(({ send }, asking) => send(asking, targetDeviceId, commandType, payload));
   }
-  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
+  /**
+   * Have another device go on with a content; answers from which second, null: not known. Rejected like `send`, or with
+   * a TypeError if `contentId` is not valid.
+   */
   handoff(targetDeviceId, contentId) {
     return this.#host.ask(({ handoff }, asking) => handoff(asking, targetDeviceId, this.#host.canonical(contentId)));
   }
@@ -3759,7 +3777,7 @@ var SyncClient = class extends PlatformEventTarget {
     this.#dispatch({ type: "storage", storage, reason: this.#reason ?? "so it is in the tab that leads" });
     this.#reason = null;
   }
-  /** Unless that what the app sees is as it was when it looked last. */
+  /** Tell the app of an update, unless what it sees is as it was at the last one. */
   #tellUpdated() {
     const version = this.#session?.version ?? "";
     if (version === this.#version) return;

@@ -1,10 +1,10 @@
 /**
- * Give `object` its members as its own, which work on it whoever calls them: a Proxy around it, as Vue makes them, has no
- * `#fields`, and a function that was taken from it no `this`. `prototype`: that of its class, which may be a subclass.
+ * Give `object` its class's members as its own, bound to it: they must work through a Proxy, as Vue makes them, which
+ * has no `#fields`, and when detached, without a `this`. `prototype`: that of its class, which may be a subclass.
  */
 export function bindMembers(object: object, prototype: object): void {
   const bound = new Set(["constructor"]);
-  // Up to an `Object.prototype`, which may be of another realm: in Jest so is that of `EventTarget`.
+  // Up to an `Object.prototype`, known by its null prototype: it may be another realm's, as `EventTarget`'s is in Jest.
   for (let level = prototype; Object.getPrototypeOf(level) !== null; level = Object.getPrototypeOf(level)) {
     for (const [name, { get, value }] of Object.entries(Object.getOwnPropertyDescriptors(level))) {
       if (bound.has(name)) continue;

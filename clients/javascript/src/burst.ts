@@ -1,9 +1,9 @@
-/** Makes one of much that happens at once. */
+/** Does once what is asked for many times in a short while. */
 
-/** How soon it may be done again: nobody sees more than a frame. */
+/** The least time between two runs: one frame, as nobody sees more. */
 const FRAME_MS = 16;
 
-/** Does something as often as it is asked for, but for what comes close together: that is done once. */
+/** Runs `act` when asked; asked several times in a short while, it runs once. */
 export class Burst {
   readonly #act: () => void;
   #isDue = false;
@@ -13,7 +13,7 @@ export class Burst {
     this.#act = act;
   }
 
-  /** Have it done at the end of this turn; if it was done just now, a frame, or as long as that took, later. */
+  /** Run at the end of this turn; or, after the last run, a frame later, or as much later as that run took. */
   ask(): void {
     if (this.#isDue) return;
     this.#isDue = true;

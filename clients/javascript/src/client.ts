@@ -29,20 +29,20 @@ import { type TabSessionDeps, wired } from "./tabs/tab_session_deps.js";
 import { addressOf } from "./transport/address.js";
 import type { NamedList } from "./transport/requests.js";
 
-/** A client is an `EventTarget` to whatever takes one. */
+/** A client can be passed wherever an `EventTarget` can. */
 export interface SyncClient extends Listening {}
 
 /**
- * A user's watchlist and other lists on this device, the same as on all the others as soon as there is a network.
+ * A user's watchlist and other lists on this device, kept the same as on the user's other devices.
  *
  * Nothing waits for the network: what the app changes is in `items` at once, and queued until the service has it.
  */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the interface only types the events of EventTarget
 export class SyncClient extends PlatformEventTarget {
-  /** What is taken for a content's id. */
+  /** Which content ids the service accepts. */
   readonly contentIds: ContentIds;
   readonly #deps: TabSessionDeps;
-  /** Null: they are not watched. */
+  /** Stops watching for returns of the page; null: they are not watched. */
   #ignoreReturns: (() => void) | null = null;
   #session: TabSession | null = null;
   readonly #host: ShownHost = {
@@ -59,22 +59,22 @@ export class SyncClient extends PlatformEventTarget {
     canonical: (contentId) => canonical(contentId, this.contentIds),
   };
   readonly #watchlist = new List(undefined, this.#host);
-  /** The collections beside it that the app has asked for. */
+  /** By name, the collections beside the watchlist that the app has asked for. */
   readonly #lists = new Map<string, unknown>();
   #signIns = 0;
   /** The latest log-out or `close`: the next user waits for it. */
   #left: Promise<void> = Promise.resolve();
-  /** Why nothing can be stored here, if that was not told yet. */
+  /** Why nothing can be stored here, until the app was told. */
   #lack: string | null = null;
 
-  // What the app was told last
+  // What the app was last told
   #state: State = "signed_out";
   #storage: Storage;
-  #reason: string | null = null; // why that will be another
+  #reason: string | null = null; // why `storage` changes next
   #version: string | null = null;
   readonly #updated = new Burst(() => this.#tellUpdated());
 
-  /** Throws a TypeError where the address is none, `getToken` is no function, `contentIds` neither kind, or there is no WebSocket. */
+  /** Throws a TypeError if the address, `getToken` or `contentIds` is not valid, or there is no WebSocket. */
   constructor({
     url,
     getToken,
@@ -85,7 +85,7 @@ export class SyncClient extends PlatformEventTarget {
   }: SyncClientOptions) {
     super();
     if (typeof getToken !== "function") throw new TypeError("getToken: must be a function that answers with a token");
-    if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one.");
+    if (WebSocket === undefined) throw new TypeError("There is no WebSocket here: pass one in the options.");
     const service = { address: addressOf(url ?? globalThis.location?.origin), getToken, WebSocket };
     if (contentIds !== "uuid" && contentIds !== "text") throw new TypeError('contentIds: must be "uuid" or "text"');
     this.contentIds = contentIds;
@@ -113,38 +113,38 @@ export class SyncClient extends PlatformEventTarget {
     return this.#session?.state ?? "signed_out";
   }
 
-  /** Which way the attempt or connection under way takes; null: offline. */
+  /** The transport of the attempt or connection under way; null: offline. */
   get transport(): Transport | null {
     return this.#session?.transport ?? null;
   }
 
-  /** Where list and queue are kept: `memory`: they end with the page or the process. */
+  /** Where list and queue are kept; with `memory`, they are lost with the page or the process. */
   get storage(): Storage {
     return this.#session?.storage ?? this.#deps.store.storage;
   }
 
   /**
-   * The watchlist: by `position`, then newest first, the user's unconfirmed changes included. The same frozen array until
-   * something in it is another; items that are the same stay the same, too.
+   * The watchlist, in order of `position`, then the rest newest first, with the user's unconfirmed changes. The same
+   * frozen array until something in it changes; items that do not change stay the same objects, too.
    */
   get items(): readonly Item[] {
     return this.#watchlist.items;
   }
 
-  /** Whether the list has a content. Throws a TypeError if `contentId` is none. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is not valid. Cost: O(1). */
   has(contentId: string): boolean {
     return this.#watchlist.has(contentId);
   }
 
   /**
-   * Have `listener` called with the list, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
+   * Call `listener` with the list, now and at each `updated`, until the returned function is called: the contract of
+   * Svelte's stores, and of React's `useSyncExternalStore`.
    */
   subscribe(listener: (items: readonly Item[]) => void): () => void {
     return this.#watchlist.subscribe(listener);
   }
 
-  /** How many of the user's changes are not settled with the service. */
+  /** How many of the user's changes the service has not settled yet. */
   get queueLength(): number {
     return this.#session?.queueLength ?? 0;
   }
@@ -155,25 +155,25 @@ export class SyncClient extends PlatformEventTarget {
   }
 
   /**
-   * A list beside the watchlist, by what it is called in the service's paths; the same object each time. From now on it is
-   * kept on this device, and the client stays connected for it. Throws a TypeError where no list can be called so.
+   * A list beside the watchlist, by its id, as the service's paths have it; the same object each time. From now on it
+   * is kept on this device, and the client stays connected for it. Throws a TypeError if `name` is not a valid id.
    */
   list(name: string): List {
     checkListName(name);
     return this.#opened(name, List);
   }
 
-  /** How far the user has come in each content; the same object each time. As a list it is followed from now on. */
+  /** How far the user has come in each content; the same object each time. Followed from now on, as a list is. */
   get progress(): Progress {
     return this.#opened(PROGRESS, Progress);
   }
 
-  /** The user's devices; the same object each time. As a list they are followed from now on. */
+  /** The user's devices; the same object each time. Followed from now on, as a list is. */
   get devices(): Devices {
     return this.#opened(DEVICES, Devices);
   }
 
-  /** Which lists the user has beside the watchlist, by what they are called in paths; followed from now on as a list is. */
+  /** Which lists the user has beside the watchlist, in order of their ids; followed from now on, as a list is. */
   get catalogue(): Shown<ListName> {
     return this.#opened(LISTS, ShownRegisters<ListName>);
   }
@@ -183,14 +183,14 @@ export class SyncClient extends PlatformEventTarget {
     if (list === undefined) {
       list = new Kind(name, this.#host);
       this.#lists.set(name, list);
-      void Promise.resolve().then(() => this.#session?.openLists()); // a component may ask for it while it is rendered
+      void Promise.resolve().then(() => this.#session?.openLists()); // later: a component may ask while it renders
     }
     return list as T;
   }
 
   /**
-   * Open `user`'s list as it is stored here, and connect; another's is closed and kept. Fulfilled: it is shown. Rejected
-   * with a TypeError where the service can know nobody by that id.
+   * Open `user`'s list as it is stored here, and connect; another user's is closed, and stays stored. Fulfilled when
+   * the list is shown. Rejected with a TypeError if `user` is none that the service can know.
    */
   async signIn(user: string): Promise<void> {
     checkUserId(user);
@@ -214,7 +214,7 @@ export class SyncClient extends PlatformEventTarget {
     await this.#session?.shown;
   }
 
-  /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, unsent changes included. */
+  /** Close the user's list, in all tabs. `erase`: nothing of it stays on the device, not even unsent changes. */
   async signOut({ erase }: { readonly erase: boolean }): Promise<void> {
     this.#signIns += 1;
     if (this.#session === null) return;
@@ -233,14 +233,14 @@ export class SyncClient extends PlatformEventTarget {
     void this.#session?.call({ type: "disconnect" });
   }
 
-  /** Be sure of the connection within seconds: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection within seconds: the network is back, the device woke or the user returned. */
   wake(): void {
     this.#session?.wake();
   }
 
   /**
-   * Put a content into the watchlist, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is none or `carried` is nothing to carry, an Error if nobody is signed in.
+   * Put a content into the watchlist, or change what it carries there: fields missing in `carried` stay as they are.
+   * Throws a TypeError if `contentId` or `carried` is not valid, an Error if nobody is signed in.
    */
   add(contentId: string, carried?: ItemWords): Operation {
     return this.#watchlist.add(contentId, carried);
@@ -251,30 +251,37 @@ export class SyncClient extends PlatformEventTarget {
     return this.#watchlist.remove(contentId);
   }
 
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Add each, in order, in one go; throws like `add`, and then changes nothing. */
   addMany(contentIds: Iterable<string>): Operations {
     return this.#watchlist.addMany(contentIds);
   }
 
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Remove each, in order, in one go; throws like `add`, and then changes nothing. */
   removeMany(contentIds: Iterable<string>): Operations {
     return this.#watchlist.removeMany(contentIds);
   }
 
-  /** Which lists the user has beside the watchlist, once: `catalogue` is kept. Needs a connection: rejected with an Error where it can't be had. */
+  /**
+   * Which lists the user has now beside the watchlist; `catalogue` stays up to date. Needs a connection: rejected with
+   * an Error if the service does not say now.
+   */
   lists(): Promise<readonly NamedList[]> {
     return this.#host.ask(({ lists }, asking) => lists(asking));
   }
 
   /**
-   * Have another device do something: what an app there gets as event `command`. Fulfilled when that is on its way; needs a
-   * connection. Rejected with a `RequestError`, whose `code` is `device_offline` where the device is connected nowhere.
+   * Have another device do something: the app there gets it as the event `command`. Fulfilled when it is on its way;
+   * needs a connection. Rejected with a `RequestError`, whose `code` is `device_offline` if the device is connected
+   * nowhere.
    */
   send(targetDeviceId: string, commandType: string, payload?: unknown): Promise<void> {
     return this.#host.ask(({ send }, asking) => send(asking, targetDeviceId, commandType, payload));
   }
 
-  /** Have another device go on with a content; from which second, null if nobody knows. Rejected like `send`; with a TypeError where `contentId` is none. */
+  /**
+   * Have another device go on with a content; answers from which second, null: not known. Rejected like `send`, or with
+   * a TypeError if `contentId` is not valid.
+   */
   handoff(targetDeviceId: string, contentId: string): Promise<number | null> {
     return this.#host.ask(({ handoff }, asking) => handoff(asking, targetDeviceId, this.#host.canonical(contentId)));
   }
@@ -340,7 +347,7 @@ export class SyncClient extends PlatformEventTarget {
     this.#reason = null;
   }
 
-  /** Unless that what the app sees is as it was when it looked last. */
+  /** Tell the app of an update, unless what it sees is as it was at the last one. */
   #tellUpdated(): void {
     const version = this.#session?.version ?? "";
     if (version === this.#version) return;

@@ -4,19 +4,19 @@ import type { DeviceItem } from "./data/register_views.js";
 import type { Operation } from "./operations.js";
 import { ShownRegisters } from "./shown_registers.js";
 
-/** What a device is called, and what it is; what is missing or null stays. */
+/** A device's name, and what it is; what is missing or null stays as it is. */
 export type DeviceWords = {
   readonly [Member in "device_name" | "device_type" | "platform"]?: string | null | undefined;
 } & {
-  /** At most 1 KiB of JSON, in the place of all that is known. */
+  /** At most 1 KiB of JSON; replaces all that is known. */
   readonly capabilities?: object | null | undefined;
 };
 
-/** `items`: by their ids. */
+/** `items`: in order of their ids. */
 export class Devices extends ShownRegisters<DeviceItem> {
   /**
-   * Say what a device is, this one or another; null: that is what is known of it. Throws a TypeError if `deviceId` is none or
-   * that cannot be said, an Error if nobody is signed in.
+   * Say what a device is, this one or another; null: the service has confirmed all of it already. Throws a TypeError if
+   * `deviceId` or `words` is not valid, an Error if nobody is signed in.
    */
   update(deviceId: string, words: DeviceWords): Operation | null {
     if (this.host.signedIn().part?.saysAlready(this.get(deviceId), words)) return null;

@@ -14,37 +14,39 @@ import type { Input } from "./transport/carrying.js";
 import { Link } from "./transport/link.js";
 import type { Service } from "./transport/service.js";
 
-/** What an app, in whichever tab, can ask of the tab that leads. */
+/** What the app, in any tab, can ask of the tab that leads. */
 export type Call =
   | { readonly type: "hello" | "connect" | "disconnect" | "wake" | "flush" }
   | { readonly type: "sign_out"; readonly erase: boolean }
   | { readonly type: "open_list"; readonly list: string }
   | WriteCall;
 
-/** `write`: said by a tab of a release before registers, which would take one of theirs for one of a list, and must not. */
+/**
+ * `write`: what releases before registers send. `change` is new, as those would take a register's write for a list's.
+ */
 interface WriteCall extends Carried {
   readonly type: "change" | "write";
   readonly operation: CalledAction;
   readonly writes: readonly NamedContent[];
-  /** When it was called for, by the wall clock; missing: now. */
+  /** When the app called, by the wall clock; missing: now. */
   readonly atMs?: number;
 }
 
-/** What a write is about, and the name that the app knows it by, which nothing else has. */
+/** What a write is about, and the unique name by which the app knows it. */
 export interface NamedContent {
   readonly name: string;
   /** Its key: in the watchlist its id. */
   readonly content_id: string;
 }
 
-/** What has become durable, and may be told: `changes`, then `events`; `done`: the names of the calls that led to it. */
+/** What is durable now and may be told: `changes`, then `events`; `done`: the names of the calls that are done. */
 export interface Batch {
   readonly changes: readonly Change[];
   readonly events: readonly SyncEvent[];
   readonly done: readonly string[];
 }
 
-/** What waits for the store: an output of the core and the link it belongs to, or that a call is done. */
+/** What waits for the store: an output of the core with the link it belongs to, or the news that a call is done. */
 type Waiting = { readonly output: Output; readonly link: Link | null } | { readonly done: string };
 
 const MAX_TIMER_MS = 2 ** 31 - 1; // beyond, browsers and Node fire at once
@@ -80,7 +82,7 @@ export class Engine {
     return this.#core.state;
   }
 
-  /** Which way the attempt or connection under way takes; null: there is none. */
+  /** The transport of the attempt or connection under way; null: there is neither. */
   get transport(): Transport | null {
     return this.#core.transport;
   }
@@ -89,7 +91,7 @@ export class Engine {
     return this.#core.stored;
   }
 
-  /** What is shown of registers and is not stored; null: nothing. */
+  /** What is shown of registers but not stored; null: nothing. */
   get transient(): Transient | null {
     return this.#core.transient;
   }
@@ -105,20 +107,21 @@ export class Engine {
   }
 
   /**
-   * Do what `call` asks for. Its effect on the list is there at once; `name` is told as done when it is durable. A write
-   * of a name that is in the queue is not done again. Once the user is signed out nothing is: that is stored next, and told.
+   * Do what `call` asks for. Its effect on the list is there at once; `name` is reported as done when it is durable. If
+   * the queue has a write of that name, it is not done again. After a log-out nothing is done: that is stored next, and
+   * told.
    */
   call(call: Call, name: string): void {
-    if (this.stored !== null) this.#perform(this.#outputsOf(call), name); // another tab may not have heard of it yet
+    if (this.stored !== null) this.#perform(this.#outputsOf(call), name); // another tab may not have heard of the log-out yet
   }
 
-  /** Stop at once and for ever, without a word to anybody but the service: so after `onStoreFailed`, too. */
+  /** Stop at once and for ever, without telling anybody but the service; needed after `onStoreFailed`, too. */
   retire(): void {
     this.#isRetired = true;
     this.#stop();
   }
 
-  /** Stop for ever, once all that was called for is stored and told. */
+  /** Stop for ever, once the effects of all calls are stored and told. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#stop();
@@ -160,7 +163,7 @@ export class Engine {
     this.#perform(happened(this.#core));
   }
 
-  /** Timers and hanging up need not wait for the store, and must not: nothing of the link may come in any more. */
+  /** Carry out the outputs. Timers and `close` do not wait for the store: nothing more of a closed link may come in. */
   #perform(outputs: readonly Output[], done?: string): void {
     if (this.#isRetired || this.#isClosed) return;
     for (const output of outputs) {
@@ -183,9 +186,9 @@ export class Engine {
     this.#pumping ??= this.#pump();
   }
 
-  /** All that waits is stored in one go, then carried out in order: a burst shares transactions. */
+  /** Store all that waits in one go, then carry it out in order: a burst shares a transaction. */
   async #pump(): Promise<void> {
-    await null; // what is called for in one turn is one burst
+    await null; // all calls of one turn are one burst
     while (this.#waiting.length > 0 && !this.#isRetired) {
       const waiting = this.#waiting;
       this.#waiting = [];
@@ -201,7 +204,7 @@ export class Engine {
     this.#pumping = null;
   }
 
-  /** Do what was waiting for the store, but for the events and calls to be told: of these `updated` once, at the end. */
+  /** Do what was waiting for the store; returns the events and calls to tell, with a single `updated`, at the end. */
   #carryOut(waiting: readonly Waiting[]): Omit<Batch, "changes"> {
     const events: SyncEvent[] = [];
     let updated: SyncEvent[] = [];
@@ -240,7 +243,7 @@ export class Engine {
   }
 }
 
-/** All that `waiting` wants stored, in order, but for the head, which comes first and once: of many lists it is long. */
+/** All that `waiting` wants stored, in order, except the head: first and only once, as it is long with many lists. */
 function savedIn(waiting: readonly Waiting[]): readonly Change[] {
   const changes: Change[] = [];
   const head = {};
@@ -260,7 +263,7 @@ function execute(output: Output, link: Link): void {
   else if (output.type === "send") link.send(output.message);
 }
 
-/** A name that nobody else draws: 96 random bits. (`crypto.randomUUID` is missing on pages without TLS.) */
+/** A name that nobody else will draw: 96 random bits. (`crypto.randomUUID` is missing on pages without TLS.) */
 export function randomName(): string {
   return Array.from(randomBytes(12), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,4 +1,4 @@
-/** parts.ts where each part is a module of its own, loaded when it is needed. */
+/** Stands for parts.ts where each part is a module of its own, loaded when it is needed. */
 
 import type { Load } from "./parts.js";
 
@@ -9,9 +9,9 @@ export const loadRefusedUpgrade = late(() => import("./transport/refused_upgrade
 export const loadRejoining = late(() => import("./stores/rejoining.js"), "./rejoining.js");
 
 /**
- * Loads a part once. A module that did not come is asked for again by an address that differs in its fragment: Firefox never
- * asks again for the same one. Bundlers leave that address as it is; in what they make only the first is known.
- * Rejects with what is a `RequestError`, too: an app sees it of what it has asked for that takes the part.
+ * Loads a part once. A module that did not come is asked for again with another fragment in its address: Firefox never
+ * asks for the same address again. Bundlers know only the first address, and leave the others as they are.
+ * What it rejects with has the fields of a `RequestError`: an app sees it when what it asked for needs the part.
  */
 function late<Part>(load: Load<Part>, address: string): Load<Part> {
   let part: Promise<Part> | null = null;

@@ -1,4 +1,4 @@
-/** A list of the user as an app sees it. */
+/** One of the user's lists, as an app sees it. */
 
 import { checkedCarried, type ItemWords } from "./data/item_fields.js";
 import { prefixOf } from "./data/keys.js";
@@ -12,7 +12,7 @@ import type { NamedList } from "./transport/requests.js";
 
 const NO_ITEMS: readonly Item[] = Object.freeze([]);
 
-/** Of whichever user is signed in. Nothing waits for the network, as in the client itself. */
+/** Shows the list of the user who is signed in. Nothing waits for the network, as in the client itself. */
 export class List extends Shown<Item> {
   readonly #list: string;
   /** What its keys begin with. */
@@ -26,8 +26,8 @@ export class List extends Shown<Item> {
   }
 
   /**
-   * By `position`, then newest first, the user's unconfirmed changes included. The same frozen array until something in it
-   * is another; items that are the same stay the same, too.
+   * In order of `position`, then the rest newest first, with the user's unconfirmed changes. The same frozen array
+   * until something in it changes; items that do not change stay the same objects, too.
    */
   get items(): readonly Item[] {
     return this.host.session()?.items(this.#prefix) ?? NO_ITEMS;
@@ -38,14 +38,14 @@ export class List extends Shown<Item> {
     return this.host.session()?.stored?.headOf(this.#prefix).revision ?? 0;
   }
 
-  /** Whether the list has a content. Throws a TypeError if `contentId` is no UUID. Cost: O(1). */
+  /** Whether the list has a content. Throws a TypeError if `contentId` is not valid. Cost: O(1). */
   has(contentId: string): boolean {
     return this.host.session()?.has(this.#keyOf(contentId)) ?? false;
   }
 
   /**
-   * Put a content into the list, or change what it carries there: what `carried` does not say stays as it is. Throws a
-   * TypeError if `contentId` is no UUID or `carried` is nothing to carry, an Error if nobody is signed in.
+   * Put a content into the list, or change what it carries there: fields missing in `carried` stay as they are. Throws
+   * a TypeError if `contentId` or `carried` is not valid, an Error if nobody is signed in.
    */
   add(contentId: string, carried?: ItemWords): Operation {
     return this.#one("add", contentId, carried);
@@ -56,20 +56,21 @@ export class List extends Shown<Item> {
     return this.#one("remove", contentId);
   }
 
-  /** As `add` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Add each, in order, in one go; throws like `add`, and then changes nothing. */
   addMany(contentIds: Iterable<string>): Operations {
     return this.#many("add", contentIds);
   }
 
-  /** As `remove` for each, in order, in one go; throws like `add`, and changes nothing then. */
+  /** Remove each, in order, in one go; throws like `add`, and then changes nothing. */
   removeMany(contentIds: Iterable<string>): Operations {
     return this.#many("remove", contentIds);
   }
 
   /**
-   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position, too,
-   * where they have none and stand before it, share one behind it, or leave it no room. Fulfilled with the operation's id
-   * when that is kept; rejected where one is no id or the other content is not in the list, and where nobody is signed in.
+   * Put a content, in the list or not, before or behind another one; with neither, at the end. Others get a position,
+   * too, if they stand before it without one, share one behind it, or leave it no room. Fulfilled with the operation's
+   * id when the move is stored; rejected if an id is not valid, the other content is not in the list, or nobody is
+   * signed in.
    */
   async move(contentId: string, place: Place = {}): Promise<string> {
     const session = this.host.signedIn();
@@ -79,14 +80,17 @@ export class List extends Shown<Item> {
   }
 
   /**
-   * Say what people are shown as its name; creates the list if there is none. Needs a connection: rejected with an Error
-   * where it can't be done, or not now.
+   * Set the name that people are shown; creates the list if there is none. Needs a connection: rejected with an Error
+   * if it can't be done, or not now.
    */
   rename(name: string): Promise<NamedList> {
     return this.host.ask(({ rename }, asking) => rename(asking, this.#list, name));
   }
 
-  /** Delete it, with all that is in it, on every device; if there is none, do nothing. Needs a connection like `rename`. */
+  /**
+   * Delete the list, with all that is in it, on every device; if there is none, do nothing. Needs a connection, like
+   * `rename`.
+   */
   delete(): Promise<void> {
     return this.host.ask(({ remove }, asking) => remove(asking, this.#list));
   }

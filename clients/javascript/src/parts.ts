@@ -1,8 +1,8 @@
 // biome-ignore-all lint/performance/noNamespaceImport: a part is loaded as one
 
 /**
- * What a client needs only sometimes. Here it comes with the client, in one file; in the modern build late_parts.ts stands
- * in the place of this module.
+ * The parts that a client needs only sometimes. Here they come with the client, in one file; in the modern build
+ * late_parts.ts replaces this module.
  */
 
 import * as placing from "./data/placing.js";
@@ -11,13 +11,13 @@ import * as rejoining from "./stores/rejoining.js";
 import * as refusedUpgrade from "./transport/refused_upgrade.js";
 import * as requests from "./transport/requests.js";
 
-/** Rejects where the part does not come; the next call tries again. */
+/** Rejects if the part does not come; the next call tries again. */
 export type Load<Part> = () => Promise<Part>;
 
-/** For an item that is put beside another. */
+/** For moving an item beside another. */
 export const loadPlacing: Load<typeof placing> = async () => placing;
 
-/** For which lists there are, their names and their end, and for commands. */
+/** For listing, renaming and deleting lists, and for commands. */
 export const loadRequests: Load<typeof requests> = async () => requests;
 
 /** For progress and devices. */

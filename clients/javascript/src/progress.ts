@@ -4,28 +4,30 @@ import type { ProgressItem } from "./data/register_views.js";
 import type { Operation } from "./operations.js";
 import { NO_ITEMS, ShownRegisters } from "./shown_registers.js";
 
-/** What an app says while it plays; seconds. */
+/** What an app reports while it plays; seconds. */
 export interface ProgressReport {
   readonly position_seconds: number;
-  /** Missing or null: what is known of it stays. */
+  /** Missing or null: it stays as it is. */
   readonly duration_seconds?: number | null | undefined;
-  /** `playing`, if it is missing. */
+  /** Missing: `playing`. */
   readonly state?: ProgressItem["state"] | undefined;
-  /** Missing or null: it is from 90 % on. */
+  /** Missing or null: watched from 90 % on. */
   readonly watched?: boolean | null | undefined;
 }
 
-/** `items`: the newest play first. */
+/** `items`: the last played first. */
 export class Progress extends ShownRegisters<ProgressItem> {
-  /** What has begun and is not watched, the newest play first; the same frozen array as long as `items` is the same. */
+  /**
+   * What was begun and is not watched yet, the last played first; the same frozen array as long as `items` is the same.
+   */
   get continueWatching(): readonly ProgressItem[] {
     return this.host.session()?.part?.begunIn(this.items) ?? NO_ITEMS;
   }
 
   /**
-   * Say how far a content was played, as often as the player does. It is shown at once, and written at once unless it only
-   * goes on with what was said before: then within ten seconds. Throws a TypeError if `contentId` is none or that cannot be
-   * said, an Error if nobody is signed in.
+   * Report how far a content was played, as often as the player says so. It is shown at once, and written at once
+   * unless playing only went on since the last report: then within ten seconds. Throws a TypeError if `contentId` or
+   * the report is not valid, an Error if nobody is signed in.
    */
   update(contentId: string, report: ProgressReport): void {
     void this.write("report", contentId, { ...report });
@@ -36,7 +38,7 @@ export class Progress extends ShownRegisters<ProgressItem> {
     return this.write("remove", contentId);
   }
 
-  /** Write now what was reported; by itself that happens when the page is hidden. */
+  /** Write now what was reported; it happens by itself when the page is hidden. */
   flush(): void {
     void this.host.session()?.call({ type: "flush" });
   }

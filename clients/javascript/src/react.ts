@@ -19,7 +19,7 @@ export interface SyncState {
   readonly user: string | null;
   readonly state: State;
   readonly storage: Storage;
-  /** How many of the user's changes are not settled with the service. */
+  /** How many of the user's changes the service has not settled yet. */
   readonly queueLength: number;
   readonly revision: number;
 }
@@ -34,22 +34,22 @@ const NO_STATE: SyncState = Object.freeze({
   revision: 0,
 });
 
-/** The events after which a `SyncState` may be another: after a log-out there is an `updated`, too. */
+/** The events that may change a `SyncState`; a log-out is followed by an `updated`. */
 const STATE_EVENTS = ["state", "storage", "updated"] as const;
 
-/** What each client was last seen to be: the same object as long as it is the same. */
+/** The last state of each client: the same object until something in it changes. */
 const states = new WeakMap<SyncClient, SyncState>();
 
 /** The items of a list by content, made once for each list. */
 const indexes = new WeakMap<readonly ListItem[], ReadonlyMap<string, ListItem>>();
 
-/** What has items: a client, one of its lists, its progress, devices or catalogue; of a client the same object each time. */
+/** What has items: a client, or its lists, progress, devices or catalogue, each the same object every time. */
 interface Shown<Item> {
   readonly items: readonly Item[];
   subscribe(listener: () => void): () => void;
 }
 
-/** What `look` finds in the items; `snapshot`: of a server, and where there is no client. */
+/** What `look` finds in the items; `snapshot`: the items on a server, or without a client. */
 function useShown<Item, Found>(
   shown: Shown<Item> | null | undefined,
   snapshot: readonly Item[],
@@ -67,14 +67,14 @@ function all<Item>(items: readonly Item[]): readonly Item[] {
 }
 
 /**
- * The watchlist. `client`: null where there is none, as on a server. `snapshot`: what a server has rendered; it is
- * shown there, and while its page is taken over.
+ * The watchlist. `client`: null if there is none, as on a server. `snapshot`: the items that the server renders; they
+ * are shown there, and during hydration.
  */
 export function useWatchlist(client: SyncClient | null, snapshot: readonly ListItem[] = NO_ITEMS): readonly ListItem[] {
   return useShown(client, snapshot, all);
 }
 
-/** The same of a list beside the watchlist, by its name. */
+/** The same for a list beside the watchlist, by its id. */
 export function useList(
   client: SyncClient | null,
   name: string,
@@ -83,22 +83,22 @@ export function useList(
   return useShown(client?.list(name), snapshot, all);
 }
 
-/** How far the user has come in each content, the newest play first; on a server nothing. */
+/** How far the user has come in each content, the last played first; empty on a server. */
 export function useProgress(client: SyncClient | null): readonly ProgressItem[] {
   return useShown(client?.progress, NO_ITEMS, all);
 }
 
-/** The user's devices; on a server none. */
+/** The user's devices; empty on a server. */
 export function useDevices(client: SyncClient | null): readonly DeviceItem[] {
   return useShown(client?.devices, NO_ITEMS, all);
 }
 
-/** Which lists the user has beside the watchlist; on a server none. */
+/** Which lists the user has beside the watchlist; empty on a server. */
 export function useCatalogue(client: SyncClient | null): readonly ListName[] {
   return useShown(client?.catalogue, NO_ITEMS, all);
 }
 
-/** Have `onCommand`, that of the latest rendering, called with what other devices want this one to do. */
+/** Call `onCommand`, always the one of the latest render, with each command of another device. */
 export function useCommands(client: SyncClient | null, onCommand: (command: ClientEvent<"command">) => void): void {
   const latest = useRef(onCommand);
   useEffect(() => {
@@ -112,8 +112,8 @@ export function useCommands(client: SyncClient | null, onCommand: (command: Clie
 }
 
 /**
- * The item of a content, undefined while the list has none; the component is rendered again for changes of this one only.
- * `contentId`: null or undefined for none. Throws a TypeError if it is none.
+ * A content's item, undefined while the list has none; only changes of this item render the component again.
+ * `contentId`: null or undefined for no content. Throws a TypeError if it is not valid.
  */
 export function useItem(
   client: SyncClient | null,
@@ -124,7 +124,7 @@ export function useItem(
   return useShown(client, snapshot, (items) => find(items, id));
 }
 
-/** Without a client nobody knows what the service takes: a UUID gets its one spelling, and other text stays. */
+/** Without a client, which ids the service accepts is not known: a UUID becomes canonical, other text stays. */
 function idOf(client: SyncClient | null, contentId: string): string {
   if (client !== null) return canonical(contentId, client.contentIds);
   try {
@@ -134,7 +134,7 @@ function idOf(client: SyncClient | null, contentId: string): string {
   }
 }
 
-/** Whose list it is, whether it is up to date, and what waits. On a server: as before anybody is signed in. */
+/** Whose list it is, whether it is up to date, and what waits. On a server: as while nobody is signed in. */
 export function useSyncState(client: SyncClient | null): SyncState {
   return useSyncExternalStore(
     useCallback((onChange: () => void) => subscribeToState(client, onChange), [client]),

@@ -6,21 +6,23 @@ import type { Asking } from "./transport/requests.js";
 
 type Requests = typeof import("./transport/requests.js");
 
-/** What a collection works on. */
+/** What a collection needs of its client. */
 export interface ShownHost {
-  /** The user's who is signed in; throws an Error where nobody is. */
+  /** The session of the signed-in user; throws an Error if nobody is signed in. */
   readonly signedIn: () => TabSession;
-  /** The same, or null. */
+  /** The same, or null if nobody is signed in. */
   readonly session: () => TabSession | null;
-  /** Listen, until what it returns is called. */
+  /** Listen until the returned function is called. */
   readonly onUpdated: (listener: () => void) => () => void;
-  /** Ask the service for something beside the connection, for the user who is signed in now: loading may take long. */
+  /**
+   * Ask the service for something beside the connection, for the user who is signed in now, however long loading takes.
+   */
   readonly ask: <T>(request: (requests: Requests, asking: Asking) => Promise<T>) => Promise<T>;
-  /** The one spelling of a content's id; throws a TypeError where it is none. */
+  /** The canonical spelling of a content's id; throws a TypeError if it is not valid. */
   readonly canonical: (contentId: string) => string;
 }
 
-/** Of whichever user is signed in. */
+/** Shows what belongs to the user who is signed in. */
 export abstract class Shown<Item> {
   protected readonly host: ShownHost;
 
@@ -32,12 +34,12 @@ export abstract class Shown<Item> {
   abstract get items(): readonly Item[];
 
   /**
-   * Have `listener` called with the items, now and at each `updated`, until what is returned is called: as Svelte's stores
-   * do, and as `useSyncExternalStore` of React wants it.
+   * Call `listener` with the items, now and at each `updated`, until the returned function is called: the contract of
+   * Svelte's stores, and of React's `useSyncExternalStore`.
    */
   subscribe(listener: (items: readonly Item[]) => void): () => void {
     const onUpdated = (): void => listener(this.items);
-    onUpdated(); // what it throws nobody could end
+    onUpdated(); // before it listens: if this throws, the caller could not end that
     return this.host.onUpdated(onUpdated);
   }
 }

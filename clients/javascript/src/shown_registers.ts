@@ -12,8 +12,8 @@ import { Shown } from "./shown.js";
 export const NO_ITEMS: readonly never[] = Object.freeze([]);
 
 /**
- * Of whichever user is signed in. Nothing waits for the network; as long as the part for registers is not here nothing is
- * shown.
+ * Shows what belongs to the user who is signed in. Nothing waits for the network, but nothing is shown until the part
+ * for registers is loaded.
  */
 export class ShownRegisters<Item extends ProgressItem | DeviceItem | ListName> extends Shown<Item> {
   readonly #name: RegistersName;
@@ -23,7 +23,7 @@ export class ShownRegisters<Item extends ProgressItem | DeviceItem | ListName> e
     this.#name = name;
   }
 
-  /** The same frozen array until something in it is another; items that are the same stay the same, too. */
+  /** The same frozen array until something in it changes; items that do not change stay the same objects, too. */
   get items(): readonly Item[] {
     const items: readonly (ProgressItem | DeviceItem | ListName)[] =
       this.host.session()?.registers(this.#name) ?? NO_ITEMS;
@@ -31,16 +31,16 @@ export class ShownRegisters<Item extends ProgressItem | DeviceItem | ListName> e
   }
 
   /**
-   * What is known of a content or a device; undefined: nothing. Throws a TypeError where there is none of that id. Cost: O(n)
+   * What is known of a content or a device; undefined: nothing. Throws a TypeError if the id is not valid. Cost: O(n)
    * after a change, else O(1).
    */
   get(id: string): Item | undefined {
     const canonical = this.#canonical(id);
-    const items = this.items as readonly (ProgressItem | DeviceItem)[]; // of the catalogue nobody asks
+    const items = this.items as readonly (ProgressItem | DeviceItem)[]; // the catalogue has no `get`
     return this.host.session()?.part?.byIdIn(items).get(canonical) as Item | undefined;
   }
 
-  /** As long as the part for registers is not here, what cannot be said is refused by the service. */
+  /** Until the part for registers is loaded nothing is checked here: the service refuses what is not valid. */
   protected write(action: CalledAction, id: string, data: Members = {}): Operation {
     const session = this.host.signedIn();
     const key = prefixOf(this.#name) + this.#canonical(id);

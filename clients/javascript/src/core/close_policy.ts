@@ -1,13 +1,13 @@
 /**
  * What may follow the end of a connection or an attempt: only the service's own word ends a client. Any other status,
- * code or silence may be the network's, which is weather: it delays.
+ * code or silence may be the network's, and that passes like weather: it only delays.
  */
 
 import type { Transport } from "./outputs.js";
 
 /**
- * `reconnect_without_upgrade`: something on the way has taken it away; `reconnect_to_service`: it can be reached, and
- * says: not now; `stop`: the same attempt would end the same way, the app has to act.
+ * `reconnect_without_upgrade`: something on the way has removed the upgrade from the request; `reconnect_to_service`:
+ * the service was reached, and says: not now; `stop`: the same attempt would end the same way, the app has to act.
  */
 export type Then =
   | "reconnect"
@@ -18,12 +18,12 @@ export type Then =
 
 const TOKEN_ENDED = 4500;
 const LAST_CODE = 4999;
-/** How long one may be told to wait, by anybody. */
+/** The longest wait that anybody on the way may ask for. */
 const RETRY_AFTER_S = 60;
-/** How long by the service. */
+/** The longest that the service itself may ask for. */
 const OWN_RETRY_AFTER_S = 300;
 
-/** What follows a close with `code`; the range tells. */
+/** What follows a close with `code`; its range decides. */
 export function afterClose(code: number): Then {
   if (code === TOKEN_ENDED) return "reconnect_with_new_token";
   return TOKEN_ENDED < code && code <= LAST_CODE ? "stop" : "reconnect";
@@ -35,7 +35,7 @@ export function afterRefusal(transport: Transport, status: number | undefined, i
   switch (status) {
     case 401:
       return "reconnect_with_new_token";
-    case 404: // on another way: a service that does not have it
+    case 404: // unless a WebSocket was asked for: a service that does not have this transport
       return transport === "websocket" ? "stop" : "reconnect";
     case 400:
     case 403:
@@ -47,7 +47,7 @@ export function afterRefusal(transport: Transport, status: number | undefined, i
   }
 }
 
-/** How long to wait at least, of what an answer's Retry-After says. */
+/** How long to wait at least: what an answer's Retry-After says, within bounds. */
 export function delayMs(retryAfterS: number, isOwn: boolean): number {
   return Math.floor(Math.min(retryAfterS, isOwn ? OWN_RETRY_AFTER_S : RETRY_AFTER_S) * 1000);
 }

@@ -14,10 +14,10 @@ import type { Token } from "./token.js";
 import { type Fault, NO_ANSWER, stripped, Tokens } from "./tokens.js";
 import { Transports } from "./transports.js";
 
-/** In which collections are gathered that are opened one after the other. */
+/** How long to wait for more collections to be opened before the connection is replaced for all of them. */
 const FOLLOW_MS = 50;
 
-/** Of one user, with one connection at most. */
+/** Keeps at most one connection, for one user. */
 export class Connector {
   readonly #collections: UserCollections;
   readonly #put: (output: Output) => void;
@@ -55,7 +55,7 @@ export class Connector {
     return this.#exchange.isLive ? "live" : "resuming";
   }
 
-  /** Which way the attempt or connection under way takes. */
+  /** The transport of the attempt or connection under way. */
   get transport(): Transport | null {
     return this.#state === "opening" ? this.#transports.current : null;
   }
@@ -85,7 +85,7 @@ export class Connector {
     this.#timers.stop("report");
   }
 
-  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection: the network is back, the device woke or the user returned. */
   wake(): void {
     if (this.#state === "waiting") this.connect();
     else if (this.#state === "opening" && (this.#exchange === null || this.#isWebSocket)) {
@@ -93,7 +93,7 @@ export class Connector {
     } else if (this.#exchange !== null) this.#openInstead(this.#tokens.used);
   }
 
-  /** Ask for the collections that are new, too; once for all that are opened together. */
+  /** Ask for the newly opened collections, too: once for all that are opened together. */
   follow(): void {
     if (this.#state === "opening") this.#timers.start("follow", FOLLOW_MS);
   }
@@ -117,7 +117,7 @@ export class Connector {
     } else this.#openInstead(token);
   }
 
-  /** There is no token to be had. */
+  /** Go on without a token: the app's callback gave none. */
   noToken(fault: Fault): void {
     if (this.#tokens.endQuestion()) this.#goWithout(fault);
   }
@@ -130,7 +130,7 @@ export class Connector {
 
   // The connection
 
-  /** It is open, or the next poll is answered. */
+  /** Begin an exchange: the connection is open, or the next poll is being answered. */
   opened(): void {
     if (this.#exchange !== null) return;
     this.#exchange = new Exchange(this.#collections, this.#put, this.#timers, this.#nowMs);
@@ -138,7 +138,7 @@ export class Connector {
     this.#put({ type: "emit", event: { type: "connected" } });
   }
 
-  /** It did not open, or a poll was refused; `problem`: the service's own words. */
+  /** Decide what follows: the connection did not open, or a poll was refused; `problem`: the service's own words. */
   openFailed(status: number | undefined, retryAfterS: number, problem: string | undefined): void {
     const isOwn = problem !== undefined;
     const refusal = status === undefined ? "no connection" : `refused with status ${status}`;
@@ -146,7 +146,7 @@ export class Connector {
     this.#ended(afterRefusal(this.#transports.current, status, isOwn), null, reason, delayMs(retryAfterS, isOwn));
   }
 
-  /** It ended. */
+  /** Decide what follows: the connection ended. */
   closed(code: number): void {
     const reason = `closed with code ${code}`;
     const reconnectAfterMs = this.#exchange?.reconnectAfterMs ?? null;
@@ -157,12 +157,12 @@ export class Connector {
     } else this.#ended(then, code, reason);
   }
 
-  /** Bytes came. */
+  /** Note that bytes came. */
   heard(): void {
     this.#silence.heard();
   }
 
-  /** One message came; null: one that we do not know. */
+  /** Act on one message; null: one of a type that we do not know. */
   received(received: ServerMessage | null): void {
     this.#silence.heard();
     const { registers } = this.#collections;
@@ -183,21 +183,21 @@ export class Connector {
     if (exchange.isLive && !wasLive) this.#transports.timeProbe();
   }
 
-  /** Ask on: a poll's answer ended as it should. */
+  /** Poll again: the last answer ended as it should. */
   polled(): void {
     if (this.#exchange === null || this.#transports.current !== "polling") return;
     this.#silence.heard();
     this.#putOpen(this.#tokens.used);
   }
 
-  /** Take the WebSocket, if one can be had. */
+  /** Change over to a WebSocket, if the probe has found that one can be had. */
   probed(isThere: boolean): void {
     if (this.#transports.probed(isThere)) this.#openInstead(this.#tokens.used);
   }
 
   // Time
 
-  /** Do what the timer was for, and be sure of the connection where it is long past. */
+  /** Do what the timer was for; after a sleep, make sure of the connection as well. */
   due(timer: Timer): void {
     const hasSlept = this.#timers.ranOut(timer);
     if (timer === "silence" && !(hasSlept && this.#isUnasked)) this.#checkSilence();
@@ -255,7 +255,7 @@ export class Connector {
     return this.#transports.current === "websocket";
   }
 
-  /** Whether there is an open WebSocket that owes no sign of life soon. */
+  /** Whether there is an open WebSocket that is not being asked for a sign of life already. */
   get #isUnasked(): boolean {
     return this.#exchange !== null && this.#isWebSocket && !this.#silence.isUrgent;
   }

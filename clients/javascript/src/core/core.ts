@@ -2,8 +2,8 @@
  * Every decision of a client, without I/O: inputs one at a time, and for each what is to be done.
  *
  * Its behaviour, word by word: clients/conformance/README.md. It knows no socket, no storage, no clock and no timers.
- * After `close` nothing of that connection or attempt may be put in any more; a token asked for it, or a probe beside
- * it, is such a thing too.
+ * After `close`, no more inputs may come from that connection or attempt, nor from a token that was asked for it or a
+ * probe beside it.
  */
 
 import { checkListName, checkUserId } from "../data/ids.js";
@@ -25,14 +25,14 @@ export interface CoreDeps {
   readonly nowMs: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** A name that nobody ever had: 64 random bits or more. */
+  /** A name that was never used before: 64 random bits or more. */
   readonly newReplica: () => string;
 }
 
 /** What is needed for registers, and for nothing else. */
 export type RegistersPart = typeof import("../data/registers.js");
 
-/** A user's collections, and what keeps them connected. */
+/** What there is while a user is signed in: the collections, and what keeps them connected. */
 interface SignedIn {
   readonly collections: UserCollections;
   readonly connector: Connector;
@@ -40,16 +40,16 @@ interface SignedIn {
 }
 
 /**
- * One client: of one user at a time, with one connection at most. Each input returns what is to be done, in order;
- * while nobody is signed in, nothing.
+ * One client: for one user at a time, with one connection at most. Each input returns what is to be done, in order:
+ * nothing while nobody is signed in.
  */
 export class Core {
   readonly #deps: CoreDeps;
   readonly #outputs: Output[] = [];
   #signedIn: SignedIn | null = null;
-  /** By prefix, what the app wants beside the watchlist, of whoever is signed in. */
+  /** By prefix, the collections beside the watchlist that the app wants, whoever is signed in. */
   readonly #opened = new Set<string>();
-  /** What is needed for them; null: it is not here. */
+  /** The part for registers; null: it is not loaded. */
   #registers: RegistersPart | null = null;
 
   constructor(deps: CoreDeps) {
@@ -61,7 +61,7 @@ export class Core {
     return this.#signedIn?.connector.state ?? "signed_out";
   }
 
-  /** Which way the attempt or connection under way takes; null: there is none. */
+  /** The transport of the attempt or connection under way; null: there is neither. */
   get transport(): Transport | null {
     return this.#signedIn?.connector.transport ?? null;
   }
@@ -71,17 +71,17 @@ export class Core {
     return this.#signedIn?.collections.userId ?? null;
   }
 
-  /** What the signed-in user's lists and queue are; to be looked at only. */
+  /** The signed-in user's lists and queue; read-only. */
   get stored(): UserState | null {
     return this.#signedIn?.collections.state ?? null;
   }
 
-  /** What is shown of registers and is not stored; null: nothing. */
+  /** What is shown of registers but not stored; null: nothing. */
   get transient(): Transient | null {
     return this.#signedIn?.collections.registers?.transient ?? null;
   }
 
-  /** Follow registers from here on: they take a part of their own. */
+  /** Follow registers from here on: the part that they need was loaded. */
   useRegisters(part: RegistersPart): Output[] {
     this.#registers = part;
     if (this.#signedIn !== null) {
@@ -145,7 +145,7 @@ export class Core {
     return this.#put((connector) => connector.disconnect());
   }
 
-  /** Be sure of the connection: the network is back, the device woke or the user returned. */
+  /** Make sure of the connection: the network is back, the device woke or the user returned. */
   wake(): Output[] {
     return this.#put((connector) => connector.wake());
   }
@@ -157,11 +157,12 @@ export class Core {
   }
 
   /**
-   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an update of
-   * progress that may wait some seconds for the next one. Throws an Error where nobody is signed in, a TypeError where no
-   * item can carry what is said. (Of registers `checkedWords` has checked it; else the service refuses it.) `key`: a
-   * collection's prefix, and the canonical id; the collection is followed then. `origin`: a name for this call; one whose write
-   * is in the queue changes nothing. `atMs`: when it was called for, if not now.
+   * Add or remove a content, update or remove a register: shown at once, sent when that is possible. `report`: an
+   * update of progress that may wait some seconds for the next one. Throws an Error if nobody is signed in, a TypeError
+   * if no item can carry these fields. (Those of registers were checked by `checkedWords`, or the service will refuse
+   * them.) `key`: a collection's prefix, and the canonical id; the collection is followed from then on. `origin`: a
+   * name for this call; if the queue has a write of that name, nothing changes. `atMs`: when the app called, if not
+   * now.
    */
   enqueue(
     operation: CalledAction,
@@ -189,43 +190,43 @@ export class Core {
     return this.#put((connector) => connector.token(token));
   }
 
-  /** There is no token to be had now. */
+  /** Go on without a token for now: the callback failed. */
   tokenFailed(reason = "getToken has none now"): Output[] {
     return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: false }));
   }
 
-  /** The callback answered what can never be a token. */
+  /** Stop: the callback answered with something that can never be a token. */
   tokenUnusable(reason: string): Output[] {
     return this.#put((connector) => connector.noToken({ reason: `no token: ${reason}`, isLasting: true }));
   }
 
   // The connection
 
-  /** The connection is open: a socket, or an answer that goes on; by polling, each answer has begun. */
+  /** The connection is open: a socket, or an answer that goes on; when polling, whenever an answer begins. */
   opened(): Output[] {
     return this.#put((connector) => connector.opened());
   }
 
   /**
-   * It did not open. `status`: with which HTTP status it was refused, where that can be known; `problem`: the service's
+   * The connection did not open. `status`: the HTTP status of the refusal, where it is known; `problem`: the service's
    * own words, as `readProblem` finds them; undefined: anybody may have answered.
    */
   openFailed(status?: number, retryAfterS = 0, problem?: string): Output[] {
     return this.#put((connector) => connector.openFailed(status, retryAfterS, problem));
   }
 
-  /** The connection ended; 1006: without a word. */
+  /** The connection ended; 1006: without a close frame. */
   closed(code: number): Output[] {
     return this.#put((connector) => connector.closed(code));
   }
 
-  /** Bytes came, of a message perhaps that is not whole yet: the connection lives. */
+  /** Bytes came, perhaps part of a message that is not complete yet: the connection lives. */
   heard(): Output[] {
     this.#signedIn?.connector.heard();
     return [];
   }
 
-  /** One message came; null: one that we do not know. */
+  /** One message came; null: one of a type that we do not know. */
   received(message: ServerMessage | null): Output[] {
     return this.#put((connector) => connector.received(message));
   }
@@ -254,14 +255,14 @@ export class Core {
     return this.#done();
   }
 
-  /** Have what has changed stored, first of all; whether the app should look again. */
+  /** Have what has changed stored, before anything else is done; whether the app should look again. */
   #save(collections: UserCollections): boolean {
     const { changes, hasUpdated } = collections.takeChanges();
     if (changes.length > 0) this.#outputs.unshift({ type: "save", userId: collections.userId, changes });
     return hasUpdated;
   }
 
-  /** End an input: what it changed is stored first, then what may be sent is, and `updated` comes last. */
+  /** End an input: first what it changed is stored, then what may go is sent, and `updated` comes last. */
   #done(): Output[] {
     if (this.#signedIn !== null) {
       const { collections, connector } = this.#signedIn;

@@ -13,24 +13,24 @@ export interface SyncEvents {
   resumed: OfCollection & { readonly recovered: boolean; readonly reason: string | null };
   /** A list or its queue changed; once for what changes together. */
   updated: object;
-  /** `state` is another. */
+  /** The client's `state` changed; comes before the events that tell why. */
   state: { readonly state: State };
-  /** Where list and queue are kept is another: the store has failed, or works again. */
+  /** List and queue are kept elsewhere from here on: the store has failed, or works again. */
   storage: { readonly storage: Storage; readonly reason: string };
-  /** A write of this device was answered; without `revision` nothing had to change. */
+  /** The service answered a write of this device; `revision` null: nothing had to change. */
   confirmed: WriteName & { readonly status: Status; readonly revision: number | null };
   /** The service does not accept a write (`quota_exceeded`: the list is full); its effect is undone. */
   refused: WriteName & { readonly code: string; readonly message: string };
-  /** A connection or attempt ended; without `retry_in_ms` it is for the app to connect again. */
+  /** A connection or attempt ended; `retry_in_ms` null: the client stays offline until the app connects. */
   disconnected: {
     readonly code: number | null;
     readonly retry_in_ms: number | null;
     readonly reason: string;
   };
   signed_out: { readonly user_id: string; readonly erased: boolean };
-  /** Another device's playback position; seconds. */
+  /** A playback position on another device, in seconds; the service does not keep it. */
   progress: { readonly content_id: string; readonly position: number; readonly duration: number };
-  /** Another device wants this one to do something; what it has not said is null. */
+  /** Another device wants this one to do something; what it left out is null. */
   command: {
     readonly command: string;
     readonly target_device: string | null;
@@ -40,7 +40,7 @@ export interface SyncEvents {
   };
 }
 
-/** Without `list` and `collection`: of the watchlist. */
+/** Which collection; without `list` and `collection`: the watchlist. */
 interface OfCollection {
   readonly list?: string;
   readonly collection?: Registers;
@@ -49,9 +49,9 @@ interface OfCollection {
 interface WriteName extends OfCollection {
   readonly operation_id: string;
   readonly operation: WriteAction;
-  /** Of a device it is missing. */
+  /** Missing in a write of a device. */
   readonly content_id: string;
-  /** Of a device alone. */
+  /** In a write of a device only. */
   readonly device_id?: string;
 }
 

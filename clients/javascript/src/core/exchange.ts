@@ -12,10 +12,10 @@ import type { Timers } from "./timers.js";
 const STABLE_MS = 10_000;
 const RETRY_MS = 1000;
 
-/** A revision, or a piece of a list, is missing: only a new connection brings it. */
+/** A revision, or a piece of a list, is missing: it takes a new connection to get it. */
 export class GapError extends Error {}
 
-/** One list, from its `resumed` on. */
+/** How far one collection has been brought up to date on this connection. */
 interface Line {
   readonly prefix: string;
   resumed: Resumed | null;
@@ -23,7 +23,7 @@ interface Line {
   hasBegunList: boolean;
 }
 
-/** Brings a user's lists and the service's together. */
+/** Brings the collections that a connection asks for up to date, both ways. */
 export class Exchange {
   readonly #collections: UserCollections;
   readonly #put: (output: Output) => void;
@@ -50,7 +50,7 @@ export class Exchange {
     return Array.from(this.#lines.values()).every(({ isLive }) => isLive);
   }
 
-  /** Whether it has brought more of a list that an earlier connection began. */
+  /** Whether this connection has brought more pieces of a list that an earlier one began. */
   get hasContinuedList(): boolean {
     return this.#hasContinuedList;
   }
@@ -60,7 +60,7 @@ export class Exchange {
     return this.#reconnectAfterMs;
   }
 
-  /** Act on one message. Throws a GapError: nothing of it was applied; the connection is of no use any more. */
+  /** Act on one message. If it throws a GapError, nothing was applied and the connection is of no more use. */
   receive(message: ServerMessage): void {
     const line = this.#lines.get(listOf(message));
     switch (message.type) {
@@ -116,7 +116,7 @@ export class Exchange {
     }
   }
 
-  /** Allow sending again what the service asked to be tried later. */
+  /** Allow sending again: the service had asked to be tried later. */
   endPause(): void {
     this.#isPaused = false;
   }
@@ -153,7 +153,7 @@ export class Exchange {
     const { revision } = update;
     const before = this.#collections.head(line.prefix).revision;
     if (revision === undefined || revision <= before) return;
-    // In a replay of registers revisions are missing: a later update of the key has replaced them.
+    // A replay of registers leaves out the revisions that a later update of the same key has replaced.
     const lastMissing = areRegisters(line.prefix) && line.resumed?.recovered ? line.resumed.revision : 0;
     if (revision > Math.max(before + 1, lastMissing)) throw new GapError(`revision ${revision} came after ${before}`);
     this.#collections.applyUpdate(line.prefix, update, revision);
@@ -184,7 +184,7 @@ export class Exchange {
     const write = this.#collections.queue.inFlight(id);
     if (write === undefined) return;
     if (code === "not_found" && write.operation !== "update") {
-      // A remove of what is not there: that is what the user wants.
+      // A remove: gone is what the user wants.
       this.#acknowledge({ id: write.operation_id, status: "not_found" });
       return;
     }
@@ -195,7 +195,7 @@ export class Exchange {
       this.#isPaused = true;
       this.#timers.start("retry", retry_after_ms ?? RETRY_MS);
     } else if (field === "timestamp" && !write.isUnstamped) {
-      if (isAsSent) this.#collections.stampAgain(write, this.#nowMs()); // else it is to be sent with another stamp anyhow
+      if (isAsSent) this.#collections.stampAgain(write, this.#nowMs()); // else it has another stamp by now
     } else if (hasNoRoomForTag(code, field) && write.tag !== undefined) {
       this.#collections.retag(write);
     } else {
@@ -213,14 +213,14 @@ function hasNoRoomForTag(code: string, field: string | undefined): boolean {
   return code === "quota_exceeded" && field === "tag";
 }
 
-/** What the app knows `write` by: the name of its call, where it has one. */
+/** The names by which the app knows `write`: for the operation that of its call, where it has one. */
 function nameOf({ operation_id, origin = operation_id, operation, content_id }: PendingWrite) {
   const collection = named(prefixIn(content_id));
   const field = collection.collection === "devices" ? "device_id" : "content_id";
   return { operation_id: origin, operation, [field as "content_id"]: contentIn(content_id), ...collection };
 }
 
-/** The prefix of the collection that a message is about; of others that of the watchlist. */
+/** The prefix of the collection that a message is about; the watchlist's, if it is about none. */
 function listOf(message: ServerMessage): string {
   return prefixOf(message.type.startsWith("watchlist") ? undefined : (message as Partial<Resumed>).list);
 }

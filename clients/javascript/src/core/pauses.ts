@@ -18,23 +18,26 @@ export class Pauses {
     this.#random = random;
   }
 
-  /** Begin again with short ones: the attempts get somewhere, or the app wants another one. */
+  /** Begin again with short pauses: an attempt got somewhere, or the app wants another one now. */
   shorten(): void {
     this.#backoff.reset();
   }
 
-  /** Wait longer than the last time. */
+  /** Wait, as a rule longer than the last time, and at least `atLeastMs`. */
   backOff(code: number | null, reason: string, atLeastMs: number): void {
     this.wait(Math.max(this.#backoff.nextMs(this.#random()), atLeastMs), code, reason);
   }
 
-  /** Wait so long. */
+  /** Wait for `afterMs`. */
   wait(afterMs: number, code: number | null, reason: string): void {
     this.#timers.start("reconnect", afterMs);
     this.tell(code, afterMs, reason);
   }
 
-  /** Only tell the app of the end of a connection or attempt; `retryInMs`: 0: there is none; null: until the app connects. */
+  /**
+   * Only tell the app that a connection or attempt ended; `retryInMs` 0: no pause follows; null: the app has to
+   * connect.
+   */
   tell(code: number | null, retryInMs: number | null, reason: string): void {
     this.#put({ type: "emit", event: { type: "disconnected", code, retry_in_ms: retryInMs, reason } });
   }

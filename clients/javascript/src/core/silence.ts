@@ -4,7 +4,7 @@ import type { Output } from "./outputs.js";
 import type { Timers } from "./timers.js";
 
 const SILENCE_MS = 20_000;
-/** After a device woke, or its network came back. */
+/** The interval after the device woke, or its network came back. */
 const URGENT_MS = 4000;
 
 /** Watches one attempt, or the connection that it becomes. */
@@ -27,19 +27,19 @@ export class Silence {
     return this.#isUrgent;
   }
 
-  /** Watch from here on. `canAsk`: for a sign of life; `hasAsked`: what was sent asks for one. */
+  /** Watch from here on. `canAsk`: a ping can be sent; `hasAsked`: what was sent already wants an answer. */
   begin(canAsk: boolean, hasAsked: boolean): void {
     this.#canAsk = canAsk;
     this.#hasAsked = hasAsked;
     this.#beginInterval(SILENCE_MS);
   }
 
-  /** Something came. */
+  /** Note that something came. */
   heard(): void {
     this.#hasHeard = true;
   }
 
-  /** Want a sign of life soon. */
+  /** Ask for a sign of life, and give it little time. */
   hurry(): void {
     this.#hasAsked = true;
     this.#ask();
@@ -47,7 +47,7 @@ export class Silence {
     this.#isUrgent = true;
   }
 
-  /** Whether the interval that ends now has shown that nobody is there; if not, the next one begins. */
+  /** Whether the connection is dead, by the interval that ends now; if not, the next one begins. */
   check(): boolean {
     if (this.#hasAsked && !this.#hasHeard) return true;
     this.#hasAsked = !this.#hasHeard;

@@ -4,14 +4,14 @@ import { named } from "../data/keys.js";
 import type { UserCollections } from "../data/user_collections.js";
 import type { Transport } from "./outputs.js";
 
-/** How long the service may hold back the answer to a poll; below what intermediaries wait for one. */
+/** How long the service may hold back the answer to a poll: less than intermediaries wait for one. */
 const POLL_S = 25;
 
-/** What asks for all that the lists lack, in pieces. `isLive`: nothing that is known. */
+/** What asks for all that the collections lack, in pieces. `isLive`: they lack nothing that we know of. */
 export function targetOf(transport: Transport, collections: UserCollections, isLive: boolean): string {
   const path = transport === "websocket" ? "/ws" : "/api/v1/sync/stream";
   const lists = collections.asked.map((prefix) => ({ prefix, cursor: collections.pieces(prefix).cursor }));
-  lists.sort((a, b) => Number(b.cursor !== null) - Number(a.cursor !== null)); // a cursor is of the first one named
+  lists.sort((a, b) => Number(b.cursor !== null) - Number(a.cursor !== null)); // a cursor goes with the first one
   let target = `${path}?snapshot=pieces`;
   for (const { prefix } of lists) {
     const { revision, epoch } = collections.head(prefix);

@@ -1,4 +1,4 @@
-/** The timers that run, and whether the device has slept through the end of one. */
+/** The timers that are running, and whether the device has slept through the end of one. */
 
 import { type Output, TIMERS, type Timer } from "./outputs.js";
 
@@ -8,7 +8,7 @@ const SLEPT_MS = 10_000;
 export class Timers {
   readonly #put: (output: Output) => void;
   readonly #nowMs: () => number;
-  /** By the wall clock, of those that run. */
+  /** When each running timer is due, by the wall clock. */
   readonly #dueMs = new Map<Timer, number>();
 
   /** `put`: where its outputs go. */
@@ -17,7 +17,7 @@ export class Timers {
     this.#nowMs = nowMs;
   }
 
-  /** Have it run out in `afterMs`, instead of whenever it was started for before. */
+  /** Have the timer run out in `afterMs`, whatever it was set to before. */
   start(timer: Timer, afterMs: number): void {
     this.#dueMs.set(timer, this.#nowMs() + afterMs);
     this.#put({ type: "start_timer", timer, afterMs });
@@ -32,12 +32,12 @@ export class Timers {
     return this.#dueMs.has(timer);
   }
 
-  /** Stop those that run for a connection. */
+  /** Stop those that belong to a connection or an attempt. */
   stopAll(): void {
     for (const timer of TIMERS) this.stop(timer);
   }
 
-  /** Note that it ran out; whether so late that the device must have slept. */
+  /** Note that it ran out; whether that came so late that the device must have slept. */
   ranOut(timer: Timer): boolean {
     const nowMs = this.#nowMs();
     const dueMs = this.#dueMs.get(timer) ?? nowMs;

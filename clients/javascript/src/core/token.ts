@@ -7,7 +7,7 @@ export interface Token {
   readonly exp?: number;
 }
 
-/** Reads `sub` and `exp` of a JSON Web Token; a token in another shape, or a claim of another type, says nothing. */
+/** The token with its `sub` and `exp`: none if it is no JSON Web Token, and not those of a wrong type. */
 export function readToken(value: string): Token {
   const parts = value.split(".");
   if (parts.length !== 3) return { value };

@@ -11,7 +11,7 @@ const RENEW_PAUSE_MS = 30_000;
 const WHITE_SPACE_AROUND = /^[ \t\n\v\f\r]+|[ \t\n\v\f\r]+$/gu;
 const FOREIGN_CHARACTER = /[^A-Za-z0-9._~+/=-]/u;
 
-/** Why there is no token to go on with; `isLasting`: the app has to act. */
+/** Why there is no usable token; `isLasting`: the app has to act. */
 export interface Fault {
   readonly reason: string;
   readonly isLasting: boolean;
@@ -40,19 +40,19 @@ export class Tokens {
     this.#nowMs = nowMs;
   }
 
-  /** That of the attempt or connection under way. */
+  /** The token of the attempt or connection under way. */
   get used(): Token {
     return this.#used;
   }
 
-  /** Ask the app's callback, which has its time to answer. */
+  /** Ask the app's callback, which has `ANSWER_MS` to answer. */
   ask(): void {
     this.#isAsked = true;
     this.#put({ type: "ask_token" });
     this.#timers.start("token", ANSWER_MS);
   }
 
-  /** Take no answer any more; whether one was waited for. */
+  /** Accept no answer any more; whether one was awaited. */
   endQuestion(): boolean {
     const wasAsked = this.#isAsked;
     this.#isAsked = false;
@@ -60,13 +60,13 @@ export class Tokens {
     return wasAsked;
   }
 
-  /** Why `token` is not to be used; its value is never told. */
+  /** Why `token` is not to be used; the reason never shows it. */
   faultOf(token: Token): Fault | null {
     if (this.#spent.has(token.value)) return { reason: "the token was refused before", isLasting: false };
     return faultIn(token, this.#userId);
   }
 
-  /** Take it for the attempt or connection under way, and renew it in time. */
+  /** Note it as the one in use, and have it renewed in time. */
   use(token: Token): void {
     this.#used = token;
     if (token.exp !== undefined) {
@@ -75,18 +75,18 @@ export class Tokens {
     }
   }
 
-  /** Ask again after a pause: there was no new one to be had. */
+  /** Ask again after a pause: the callback gave no new one. */
   renewLater(): void {
     this.#timers.start("renew", RENEW_PAUSE_MS);
   }
 
-  /** Never use the one in use again: the service has refused it. */
+  /** Never use the current token again: the service has refused it. */
   spend(): void {
     this.#spent.add(this.#used.value);
   }
 }
 
-/** Why `token` can be none of the user; its value is never told. */
+/** Why `token` cannot be one of this user's; the reason never shows it. */
 export function faultIn({ value, sub }: Token, userId: string): Fault | null {
   if (value === "") return { reason: "the token is empty", isLasting: false };
   const reason = flawOf(value) ?? (sub === undefined || sub === userId ? null : "the token is another user's");
@@ -98,7 +98,7 @@ export function stripped(token: Token): Token {
   return { ...token, value: token.value.replace(WHITE_SPACE_AROUND, "") };
 }
 
-/** What no token has and this one does, without showing it. */
+/** What is wrong with the characters of a token, without showing the rest of it. */
 function flawOf(value: string): string | null {
   if (value.toLowerCase().startsWith("bearer ")) return "the token begins with 'Bearer '";
   const found = FOREIGN_CHARACTER.exec(value)?.[0];

@@ -1,15 +1,15 @@
-/** Which way the next attempt takes, and when the WebSocket is tried again: some networks let no upgrade through. */
+/** Which transport the next attempt uses, and when the WebSocket is tried again: some networks let none through. */
 
 import type { Then } from "./close_policy.js";
 import type { Output, Transport } from "./outputs.js";
 import type { Timers } from "./timers.js";
 
-/** Failures of the WebSocket in a row, until another way is tried. */
+/** How often in a row the WebSocket has to fail before another transport is tried. */
 const FAILURES = 2;
 const FIRST_PROBE_MS = 60_000;
 const LAST_PROBE_MS = 900_000;
 
-/** Counts what failed. An attempt fails if it ends before any message of the service has come. */
+/** Counts what failed. An attempt failed if it ended before any message of the service came. */
 export class Transports {
   readonly #put: (output: Output) => void;
   readonly #timers: Timers;
@@ -17,7 +17,7 @@ export class Transports {
   #current: Transport = "websocket";
   #failures = 0;
   #hasMessage = false;
-  /** What works, while a WebSocket is tried in its place. */
+  /** The transport that works, while a WebSocket is tried in its place. */
   #insteadOf: Transport | null = null;
   #probePauseMs = FIRST_PROBE_MS;
   /** When the WebSocket is to be probed, by the wall clock. */
@@ -31,7 +31,7 @@ export class Transports {
     this.#nowMs = nowMs;
   }
 
-  /** That of the attempt or connection under way, or else of the next one. */
+  /** The transport of the attempt or connection under way, or else of the next one. */
   get current(): Transport {
     return this.#current;
   }
@@ -54,7 +54,7 @@ export class Transports {
     this.#hasMessage = false;
   }
 
-  /** Note that this way works. */
+  /** Note that the current transport works. */
   messageCame(): void {
     this.#hasMessage = true;
     this.#insteadOf = null;
@@ -64,7 +64,7 @@ export class Transports {
     }
   }
 
-  /** Choose the way of the next attempt. Whether to take it at once: a WebSocket was tried in its place. */
+  /** Choose the next attempt's transport; whether to use it at once: a WebSocket was tried in its place. */
   attemptEnded(then: Then, isSilence = false): boolean {
     const isOfNetwork = then === "reconnect" || then === "reconnect_without_upgrade";
     if (this.#hasMessage || !isOfNetwork) return false;
@@ -78,7 +78,7 @@ export class Transports {
       this.#failures += then === "reconnect" ? 1 : FAILURES;
       if (this.#failures >= FAILURES) this.#current = "stream";
     } else if (this.#current === "stream" && isSilence) {
-      this.#current = "polling"; // somebody on the way keeps the answer until it is whole
+      this.#current = "polling"; // something on the way holds the answer back until it is complete
     } else {
       this.#current = "websocket";
       this.#failures = FAILURES - 1;
@@ -86,9 +86,9 @@ export class Transports {
     return false;
   }
 
-  // The WebSocket beside another way
+  // The WebSocket beside another transport
 
-  /** Have the WebSocket probed after a pause; what ends meanwhile puts it off no further. */
+  /** Have the WebSocket probed after a pause; connections that end meanwhile do not put it off further. */
   timeProbe(): void {
     if (this.#current === "websocket") return;
     const nowMs = this.#nowMs();
@@ -102,12 +102,12 @@ export class Transports {
     this.#put({ type: "probe", target, token });
   }
 
-  /** Take no answer any more. */
+  /** Accept no answer of the probe any more. */
   endProbe(): void {
     this.#isProbing = false;
   }
 
-  /** Whether to try a WebSocket now, in place of what works; if not, it is probed again after a longer pause. */
+  /** Whether to try a WebSocket now in place of what works; if not, it is probed again after a longer pause. */
   probed(isThere: boolean): boolean {
     if (!this.#isProbing) return false;
     this.#isProbing = false;
