@@ -2508,7 +2508,8 @@ var LeaderCopy = class {
   }
   /**
    * Note what a leader says; if a copy is wanted, what to take it by. That is if the leader is another one, or a batch before
-   * this one was lost, as those are that come while a page is in the back/forward cache or at a breakpoint.
+   * this one was lost, as in Chromium those are that come while a page stands at a breakpoint; HTML lets a page in the
+   * back/forward cache lose them, too.
    */
   hear(batch) {
     const { state, transport, storage, transient, leader, number = 0 } = batch;
