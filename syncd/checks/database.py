@@ -35,6 +35,10 @@ def _check(settings: Settings) -> Checked:
         if file is not None and (wrong := _unusable_lock(lock_file(file))) is not None:
             return Checked((wrong,))
         inspection = inspect_database(url)
+    except OSError as error:  # of the file: a directory above it that this user may not search
+        return Checked(
+            (failed(NAME, f"{file or SOURCE}: {error.strerror or error}", f"is it there for this user? {where}"),)
+        )
     except ValueError as error:
         fix = f"postgresql://user:password@host/database, or sqlite:///path: {setting('database_url')}"
         return Checked((failed(NAME, str(error), fix),))

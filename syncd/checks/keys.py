@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from syncd.checks.clock import date_reading
@@ -9,7 +10,7 @@ from syncd.checks.file_modes import others_may_access
 from syncd.checks.http_answer import HttpAnswer
 from syncd.checks.results import Checked, CheckResult, failed, ok, setting, warning
 from syncd.errors import SettingsError
-from syncd.keys.kept_secret import FILE_NAME
+from syncd.keys.kept_secret import FILE_NAME, kept_secret, new_secret
 from syncd.keys.signing import USER_AGENT, authenticator, uses_kept_secret
 from syncd.settings import Settings
 from transport.access.key_fetch import fetch_key_set
@@ -25,18 +26,28 @@ MAX_NAMED = 3
 
 async def check_keys(settings: Settings) -> Checked:
     """Read the key, or fetch the key set."""
-    if uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists():
-        return Checked(
-            (ok(NAME, f"none is set: the first start creates a secret in {settings.data_dir}, for development"),)
-        )
     try:
-        algorithms = authenticator(settings).keys.algorithms
+        is_created = uses_kept_secret(settings) and not (settings.data_dir / FILE_NAME).exists()
+    except OSError as error:  # such as a directory above it that this user may not search
+        fix = f"set a directory that the user of the daemon can write to: {setting('data_dir')}"
+        return Checked((failed(NAME, f"{settings.data_dir}: {error.strerror or error}", fix),))
+    try:
+        keep = _another_secret if is_created else kept_secret
+        algorithms = authenticator(settings, keep=keep).keys.algorithms
     except SettingsError as error:
         fix = f"'syncd serve --help' explains the settings; {setting('jwt_secret')} is the simplest"
         return Checked((failed(NAME, str(error), fix),))
+    if is_created:
+        created = f"none is set: the first start creates a secret in {settings.data_dir}, for development"
+        return Checked((ok(NAME, created),))
     if settings.jwks_url is not None:
         return await _check_key_set(settings.jwks_url, settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS)
     return Checked((_check_key(settings, ", ".join(algorithms)),))
+
+
+def _another_secret(_data_dir: Path) -> str:
+    """Return what a start would keep: a check keeps nothing."""
+    return new_secret()
 
 
 def _check_key(settings: Settings, algorithms: str) -> CheckResult:

@@ -20,11 +20,16 @@ def kept_secret(data_dir: Path) -> str:
     except FileExistsError:
         return found_secret(data_dir)
     with os.fdopen(descriptor, "w") as file:
-        secret = secrets.token_urlsafe(48)
+        secret = new_secret()
         file.write(secret + "\n")
         file.flush()
         os.fsync(file.fileno())
     return secret
+
+
+def new_secret() -> str:
+    """Return a secret that nobody knows, long enough for each algorithm."""
+    return secrets.token_urlsafe(48)
 
 
 def found_secret(data_dir: Path) -> str:

@@ -59,18 +59,31 @@ def name_of_secret(found: Resolved) -> str:
 
 
 def authenticator(
-    settings: Settings, revoked_token_ids: Container[str] = frozenset(), metrics: IssuerMetrics | None = None
+    settings: Settings,
+    revoked_token_ids: Container[str] = frozenset(),
+    metrics: IssuerMetrics | None = None,
+    keep: Callable[[Path], str] = kept_secret,
 ) -> Authenticator:
-    """Return what checks the tokens; ``revoked_token_ids`` is looked into for each. Raises: SettingsError."""
+    """Return what checks the tokens.
+
+    Args:
+        settings: which keys those are signed with.
+        revoked_token_ids: is looked into for each token.
+        metrics: of an issuer's keys.
+        keep: as for ``signing_secret``.
+
+    Raises:
+        SettingsError: see ``signing_secret``; or no token can be verified with these settings.
+    """
     return Authenticator(
-        _keys(settings, metrics),
+        _keys(settings, metrics, keep),
         audience=settings.jwt_audience,
         issuer=settings.jwt_issuer,
         revoked_token_ids=revoked_token_ids,
     )
 
 
-def _keys(settings: Settings, metrics: IssuerMetrics | None) -> SigningKeys:
+def _keys(settings: Settings, metrics: IssuerMetrics | None, keep: Callable[[Path], str]) -> SigningKeys:
     sources = {
         "--jwt-secret": settings.jwt_secret,
         "--jwt-public-key-file": settings.jwt_public_key_file,
@@ -86,7 +99,7 @@ def _keys(settings: Settings, metrics: IssuerMetrics | None) -> SigningKeys:
             algorithms = settings.jwt_algorithms or PUBLIC_KEY_ALGORITHMS
             return JwksKeys(settings.jwks_url, algorithms, user_agent=USER_AGENT, metrics=metrics)
         return shared_secret(
-            settings.jwt_secret or signing_secret(settings, kept_secret),
+            settings.jwt_secret or signing_secret(settings, keep),
             settings.jwt_previous_secret,
             settings.jwt_algorithms or ("HS256",),
         )

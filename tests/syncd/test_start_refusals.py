@@ -61,6 +61,19 @@ def test_a_data_directory_that_is_a_file_cannot_be_made_or_cannot_be_written_to_
         assert said == (2, f"--data-dir {data_dir}: {reason}")
 
 
+def test_a_data_directory_below_one_that_cannot_be_searched_is_told_where_a_secret_is_kept_in_it(
+    read_only: Path,
+) -> None:
+    read_only.chmod(0o600)
+    data_dir = read_only / "data"
+    # Without a configured key: its own secret is looked for there before anything is made.
+    arguments = ("serve", "--data-dir", str(data_dir))
+    status, line = refusal(
+        *arguments, start=("-c", "import os; del os.environ['SYNCD_JWT_SECRET']" + BOUND_BY_FILE_MODES)
+    )
+    assert (status, line.partition(": set ")[0]) == (2, f"{data_dir}: Permission denied")
+
+
 @pytest.mark.parametrize(
     ("url", "status", "reason"),
     [

@@ -78,3 +78,21 @@ async def test_a_kept_secret_that_others_may_read_is_a_warning(tmp_path: Path) -
     (tmp_path / FILE_NAME).chmod(0o644)
     (result,) = (await check_keys(settings)).results
     assert_result(result, "warning", "other users have access to the secret", f"chmod 600 {tmp_path}/{FILE_NAME}")
+
+
+@pytest.mark.parametrize("is_kept", [False, True])
+async def test_algorithms_that_a_start_refuses_fail_whether_a_secret_is_kept_or_not(
+    check: Check, tmp_path: Path, is_kept: bool
+) -> None:
+    if is_kept:
+        kept_secret(tmp_path)
+    found = await check(jwt_secret=None, jwt_algorithms=("RS256",))
+    assert_result(found["keys"], "failed", "--jwt-algorithms must be of HS256, HS384, HS512, not RS256")
+    assert (tmp_path / FILE_NAME).exists() == is_kept
+
+
+async def test_a_directory_that_cannot_be_looked_into_names_its_own_setting(check: Check, tmp_path: Path) -> None:
+    directory = tmp_path / ("a" * 300)  # modes would not bind root
+    found = await check(jwt_secret=None, data_dir=directory)
+    for name in ("keys", "database"):
+        assert_result(found[name], "failed", "File name too long", "--data-dir (SYNCD_DATA_DIR)")
