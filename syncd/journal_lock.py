@@ -31,9 +31,10 @@ def journal_lock(settings: Settings) -> Iterator[None]:
         return
     lock = lock_file(file)
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = _opened(lock)
     except OSError as error:
-        wrong = lock if os.path.lexists(lock) else file.parent
+        wrong = lock if os.path.lexists(lock) else lock.parent
         raise SettingsError(f"{flag} {wrong}: {error.strerror or error}") from error
     try:
         _lock(descriptor, f"{flag} {file.parent}")
@@ -43,12 +44,12 @@ def journal_lock(settings: Settings) -> Iterator[None]:
 
 
 def lock_file(journal: Path) -> Path:
-    """Return what is locked for a SQLite journal."""
+    """Return what is locked for a SQLite journal: beside the file itself, whichever links lead to it."""
+    journal = Path(os.path.realpath(journal))
     return journal.with_name(f"{journal.name}.lock")
 
 
 def _opened(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
     # Python closes it in every program that is started from here, so that none of them keeps the lock.
     return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
 

@@ -81,3 +81,20 @@ def test_nodes_on_postgresql_lock_nothing_and_make_no_directory(tmp_path: Path) 
     settings = Settings(data_dir=tmp_path / "new", database_url="postgresql://db/syncd")
     with journal_lock(settings), journal_lock(settings):
         assert not settings.data_dir.exists()
+
+
+def test_links_to_one_journal_lead_to_one_lock(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "journal.db").symlink_to(tmp_path / "disk" / "journal.db")
+    by_link, by_name = Settings(data_dir=tmp_path), Settings(data_dir=tmp_path / "disk")
+    said = r": another syncd \(process \d+\) uses it$"
+    with journal_lock(by_link), pytest.raises(CommandError, match=said), journal_lock(by_name):
+        pass
+
+
+def test_a_link_to_a_disk_that_is_not_mounted_names_where_it_leads(tmp_path: Path) -> None:
+    (tmp_path / "journal.db").symlink_to(tmp_path / "disk" / "journal.db")
+    said = re.escape(f"--data-dir {tmp_path / 'disk'}: No such file or directory")
+    with pytest.raises(SettingsError, match=f"^{said}$"), journal_lock(Settings(data_dir=tmp_path)):
+        pass
+    assert not (tmp_path / "disk").exists()
