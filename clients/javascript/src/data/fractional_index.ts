@@ -10,17 +10,17 @@ const MAX_LENGTH = 64;
 const DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const BASE = DIGITS.length;
 const LAST = "z";
-/** Of a digit: leaves room for three halvings between two that were put side by side. */
+/** How far apart items put side by side are, in units of the last digit: there is room to halve three times. */
 const STEP = 8;
-/** Digits: 53 bits hold them. */
+/** The most digits that are counted as one number: they fit the 53 bits of one. */
 const MAX_COUNTED = 8;
 
 /**
  * A position behind `a` and before `b`, compared as text; null: that end of the list.
  *
- * The same two always give the same one, so of two devices that insert at one place each gives its item this: items of one
- * position are in order of their content ids. Throws a RangeError where `a` is not before `b`, one of them is no position of
- * digits and ASCII letters, or what is between them would be longer than 64. Cost: O(length).
+ * The same arguments always give the same position, so two devices may both use it: items that share one are in order
+ * of their content ids. Throws a RangeError if `a` is not before `b`, one of them does not consist of digits and ASCII
+ * letters, or the position would be longer than 64. Cost: O(length).
  */
 export function between(a: string | null, b: string | null): string {
   const [low, high] = [fraction("a", a), fraction("b", b)];
@@ -32,7 +32,7 @@ export function between(a: string | null, b: string | null): string {
   return position;
 }
 
-/** The digits behind the point of a number from 0 to 1, without zeros at the end. */
+/** A position as the digits behind the point of a number from 0 to 1, without zeros at the end. */
 function fraction(name: string, position: string | null): string {
   if (position !== null && !/^[0-9A-Za-z]{1,64}$/u.test(position))
     throw new RangeError(`${name}: must be 1 to ${MAX_LENGTH} of 0-9, A-Z and a-z, not ${JSON.stringify(position)}`);
@@ -56,7 +56,7 @@ function commonPrefix(a: string, b: string): string {
   return a.slice(0, length);
 }
 
-/** What is a step above: n last digits lead n + 1 others, which are counted up. */
+/** What is a step above: behind n leading `z`, the n + 1 digits that follow are counted up. */
 function after(low: string): string {
   const lead = /^z*/u.exec(low)?.[0] ?? "";
   const digits = counted(lead);
@@ -64,7 +64,7 @@ function after(low: string): string {
   return lead + (number + 1 >= end ? LAST : textOf(number + step(end - number), digits));
 }
 
-/** What is a step below: n zeros lead n + 1 other digits, which are counted down. */
+/** What is a step below: behind n leading zeros, the n + 1 digits that follow are counted down. */
 function before(high: string): string {
   const lead = /^0*/u.exec(high)?.[0] ?? "";
   const digits = counted(lead);

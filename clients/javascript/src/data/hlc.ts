@@ -10,7 +10,7 @@ export interface Reading {
   readonly logical: number;
 }
 
-/** A point in hybrid time, and who stamped it. */
+/** A point in hybrid time, and the node or replica that set it. */
 export interface Timestamp extends Reading {
   readonly node: string;
 }

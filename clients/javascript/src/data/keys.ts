@@ -1,31 +1,33 @@
-/** What a client knows the contents of all its collections by: what each one's keys begin with, and then the content's id. */
+/**
+ * The keys by which a client knows the contents of all its collections: the collection's prefix, then the content's id.
+ */
 
-/** What the service calls its collections of registers, and `lists`: which lists there are, of which there are hints alone. */
+/** The service's names for its collections of registers, and for the catalogue: `lists`, which is never stored. */
 export type Registers = "progress" | "devices" | "lists";
 
-/** In no list's name, and in no content's id. */
+/** Ends a prefix: it can be in no list's id and no content's id. */
 const END = "\u001F";
 
-/** What the keys of the watchlist begin with. */
+/** The prefix of the watchlist's keys. */
 export const WATCHLIST = "";
 
-/** What these are called here: as no list can be. */
+/** The names of the collections that are no lists: no list's id can be one of them. */
 export const PROGRESS = ":progress";
 export const DEVICES = ":devices";
 export const LISTS = ":lists";
 export type RegistersName = typeof PROGRESS | typeof DEVICES | typeof LISTS;
 
-/** What the keys of a collection begin with; undefined: it is the watchlist. */
+/** The prefix of a collection's keys; `list` undefined: the watchlist's. */
 export function prefixOf(list: string | undefined): string {
   return list === undefined ? WATCHLIST : list + END;
 }
 
-/** Whether what has keys with this prefix are registers, and no list. */
+/** Whether the collection with this prefix is registers or the catalogue, and no list of contents. */
 export function areRegisters(prefix: string): boolean {
   return prefix.startsWith(":");
 }
 
-/** What `key` begins with. */
+/** The prefix of `key`. */
 export function prefixIn(key: string): string {
   return key.slice(0, key.indexOf(END) + 1);
 }
@@ -34,7 +36,7 @@ export function contentIn(key: string): string {
   return key.slice(key.indexOf(END) + 1);
 }
 
-/** As messages and events name a collection; nothing for the watchlist. */
+/** The fields by which messages and events name a collection; none for the watchlist. */
 export function named(prefix: string): { readonly list?: string; readonly collection?: Registers } {
   if (prefix === WATCHLIST) return {};
   return areRegisters(prefix) ? { collection: prefix.slice(1, -1) as Registers } : { list: prefix.slice(0, -1) };

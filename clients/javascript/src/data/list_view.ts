@@ -9,7 +9,7 @@ import type { ConfirmedItem, PendingWrite } from "./stored.js";
 /** A content in the list as the app sees it. */
 export interface Item extends Carried {
   readonly content_id: string;
-  /** The service has not confirmed it yet. */
+  /** Whether it awaits the service's confirmation. */
   readonly pending: boolean;
   /** When it was added. */
   readonly timestamp: Timestamp;
@@ -17,7 +17,7 @@ export interface Item extends Carried {
   readonly device_id: string | null;
 }
 
-/** As much of a write as the list shows. */
+/** The part of a write that the list shows. */
 export type ShownWrite = Pick<PendingWrite, "content_id" | "timestamp" | keyof Carried> & {
   readonly operation: CalledAction;
 };
@@ -25,8 +25,8 @@ export type ShownWrite = Pick<PendingWrite, "content_id" | "timestamp" | keyof C
 type Shown = ConfirmedItem & { readonly pending: boolean };
 
 /**
- * The list to show, frozen: by position, then newest first. `before`: an earlier one, of which the items that are the same are taken, and
- * all of it if nothing is another. Cost: O(n log n).
+ * The list to show, frozen: in order of position, then the rest newest first. `before`: an earlier list; its items are
+ * used again where they are equal, and the list itself if all are. Cost: O(n log n).
  */
 export function listView(
   confirmed: Iterable<ConfirmedItem>,
@@ -52,7 +52,7 @@ function shownOf(confirmed: Iterable<ConfirmedItem>, writes: Iterable<ShownWrite
   return shown;
 }
 
-/** How an item is shown once more is added, by `write`. */
+/** What `write`, an add, makes of the item that is there, if any. */
 function shownAfter(before: Shown | undefined, write: ShownWrite): Shown {
   const { content_id, timestamp } = write;
   const isBehind = before !== undefined && compareTimestamps(timestamp, before.timestamp) <= 0;
@@ -60,7 +60,7 @@ function shownAfter(before: Shown | undefined, write: ShownWrite): Shown {
   return { ...before, ...added, ...carriedBy(write), content_id, pending: true };
 }
 
-/** Behind whatever a position may be. */
+/** Sorts behind every position. */
 const LAST = "\u007F";
 
 function compareShown(a: Shown, b: Shown): number {

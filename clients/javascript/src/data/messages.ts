@@ -1,5 +1,5 @@
 /**
- * What the service and a client tell each other, and JSON both ways.
+ * The messages of both sides, as JSON.
  *
  * Shapes: docs/protocol.md; what a client does not need is left out.
  */
@@ -9,16 +9,16 @@ import type { Carried } from "./item_fields.js";
 
 export type Action = "add" | "remove";
 
-/** What a write does; `update`: of a register. */
+/** What a write does; `update`: to a register. */
 export type WriteAction = Action | "update";
 
 /** What an app asks for; `report`: an update of progress that may wait some seconds for the next one. */
 export type CalledAction = WriteAction | "report";
 
-/** What is known of a register, or said of it; by the names that authors use. */
+/** What is known of a register, or said of it, by the names that writes use. */
 export type Members = Readonly<Record<string, unknown>>;
 
-/** Of which collection a message is. */
+/** Which collection a message is about. */
 export type OfCollection<Kind extends string> =
   | { readonly type: `watchlist_${Kind}` }
   | { readonly type: `list_${Kind}`; readonly list: string };
@@ -36,7 +36,7 @@ export interface Resumed {
   readonly revision: number;
   readonly epoch: string;
   readonly reason?: string;
-  /** Missing, as `collection`: it is the watchlist. */
+  /** Missing, like `collection`: it is the watchlist. */
   readonly list?: string;
   readonly collection?: string;
 }
@@ -47,10 +47,10 @@ export interface Snapshot {
   readonly items: readonly SnapshotItem[];
 }
 
-/** A part of such a list: the first one has `start`, the last one no `next`. */
+/** A part of a snapshot: the first one has `start`, the last one no `next`. */
 export interface Piece extends Snapshot {
   readonly start?: boolean;
-  /** Names, to the service, what comes after this part. */
+  /** The cursor by which the service is asked for the next part. */
   readonly next?: string;
 }
 
@@ -80,10 +80,10 @@ export type ServerMessage =
       readonly content_id: string;
       readonly position: number;
       readonly duration: number;
-      /** Missing: it is only told, by whoever plays. */
+      /** Missing: it is not kept, only passed on from a device that is playing. */
       readonly revision?: unknown;
     }
-  /** What else is said of registers: register_messages.ts reads it. */
+  /** The other messages about registers: register_messages.ts reads them. */
   | { readonly type: OfRegisters }
   | {
       readonly type: "device_command";
@@ -104,10 +104,12 @@ export interface SnapshotItem extends Carried {
   readonly device_id?: string;
 }
 
-/** What became of a write; `not_found`: a remove of what was not there; `superseded`: a later word was there already. */
+/**
+ * What became of a write; `not_found`: a remove of what was not there; `superseded`: a later update was there already.
+ */
 export type Status = "added" | "existing" | "removed" | "not_found" | "updated" | "superseded";
 
-/** `list`: undefined: it is the watchlist. */
+/** A write to a list; `list` undefined: the watchlist. */
 export interface Write {
   readonly type: "watchlist_update" | "list_update";
   readonly list?: string | undefined;
@@ -122,7 +124,7 @@ export interface Write {
   readonly position?: string | undefined;
 }
 
-/** A write of a register; beside these fields it has what it says, and the key. */
+/** A write of a register; it has its key and the members that it sets beside these fields. */
 export interface RegisterWrite {
   readonly type: "progress_update" | "device_update";
   readonly id: string;
@@ -153,7 +155,7 @@ export function arrayOf(check: Check): Check {
   return (value) => Array.isArray(value) && value.every(check);
 }
 
-/** Fields that are not named may be anything. */
+/** Checks the fields of an object; fields that are not named may be anything. */
 export function shape(fields: Readonly<Record<string, Check>>): Check {
   const checks = Object.entries(fields);
   return (value) =>
@@ -180,7 +182,7 @@ const answer = { id: optional(isName) };
 type OfRegisters = `${"progress" | "devices"}_snapshot${"" | "_piece"}` | "device_update" | "lists";
 const OF_REGISTERS = /^(?:(?:progress|devices)_snapshot(?:_piece)?|device_update|lists)$/u;
 
-/** By type, what a message must be like. */
+/** The check for each type of message. */
 const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check>([
   ["watchlist_update", shape(update)],
   ["list_update", shape({ ...update, ...ofList })],
@@ -225,7 +227,7 @@ const SHAPES: ReadonlyMap<unknown, Check> = new Map<ServerMessage["type"], Check
   ["authenticated", shape({})],
 ]);
 
-/** What the service says; null if that is no message that we know. */
+/** A message of the service; null if it is none that we know. */
 export function decode(data: unknown): ServerMessage | null {
   try {
     return recognized(JSON.parse(String(data)));
@@ -234,7 +236,7 @@ export function decode(data: unknown): ServerMessage | null {
   }
 }
 
-/** `value`, if it is a message that we know. */
+/** `value` if it is a message that we know, else null. */
 export function recognized(value: unknown): ServerMessage | null {
   const message = value as ServerMessage | null;
   const isRight = SHAPES.get(message?.type)?.(message) ?? OF_REGISTERS.test(message?.type as string);

@@ -1,15 +1,15 @@
-/** Where an item is to stand: the positions to give when one is put beside another. */
+/** Moves: which positions to give, and to which items, so that one stands beside another. */
 
 import { between } from "./fractional_index.js";
 import type { Item } from "./list_view.js";
 
-/** The list that it is moved in. */
+/** The list in which an item is moved. */
 interface Movable {
   readonly items: readonly Item[];
   add(contentId: string, carried: { readonly position: string }): PromiseLike<string>;
 }
 
-/** Beside which content; at the end, if neither is said. What is null is not. */
+/** Beside which content; at the end, if neither is given. Null counts as missing. */
 export interface Place {
   readonly before?: string | null | undefined;
   readonly after?: string | null | undefined;
@@ -23,7 +23,7 @@ interface CanonicalPlace {
 /** A content's id, and its new position. */
 export type Placed = readonly [string, string];
 
-/** As `List.move`. `canonical`: the one spelling of an id; throws where it is none. */
+/** Does what `List.move` promises. `canonical`: returns the canonical spelling of an id; throws if it is not valid. */
 export async function move(
   list: Movable,
   canonical: (contentId: string) => string,
@@ -39,9 +39,9 @@ export async function move(
 }
 
 /**
- * What to give so that `contentId` stands there. Mostly it is the only one: others need a position if they have none and
- * stand before it, if they stand behind it and have the same as the one before it, or, where there is no room, if they are
- * near. Throws a TypeError where the other content is not in the list.
+ * The positions to give so that `contentId` stands there. As a rule only `contentId` gets one. Another item gets one if
+ * it stands before `contentId` and has none, if it stands behind and shares its position with the one before, or if it
+ * is near and there is no room. Throws a TypeError if the other content is not in the list.
  *
  * Word by word: clients/conformance/README.md, "Moving".
  */
@@ -62,7 +62,7 @@ export function positionsFor(items: readonly Item[], contentId: string, place: C
   }
 }
 
-/** Null: there is no room. */
+/** A position for each content, in order; null: there is no room. */
 function placedBetween(a: string | null, b: string | null, ids: readonly string[]): Placed[] | null {
   let last = a;
   try {

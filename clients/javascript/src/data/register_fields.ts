@@ -1,4 +1,4 @@
-/** What an app may say of registers: of how far a content was played, and of a device. */
+/** What an app may say of a register: how far a content was played, or what a device is. */
 
 import { checkName } from "./ids.js";
 import { type Carried, checkedObject } from "./item_fields.js";
@@ -6,7 +6,7 @@ import { DEVICES, prefixIn, prefixOf } from "./keys.js";
 
 const MAX_SECONDS = 10_000_000;
 
-/** By member, how what is said of it becomes what is sent; throws a TypeError where it cannot. */
+/** For each member, what makes the value to send from the app's; throws a TypeError if that is not valid. */
 type Rules = Readonly<Record<string, (name: string, value: unknown) => unknown>>;
 
 const ruled =
@@ -33,15 +33,15 @@ const OF_DEVICES: Rules = {
 };
 
 /**
- * What a write of `key` says: a copy that nobody else has, without what is null or undefined. Throws a TypeError where that
- * cannot be said.
+ * A private copy of what a write of `key` says, without what is null or undefined. Throws a TypeError if it is not
+ * valid.
  */
 export function checkedWords(operation: string, key: string, said: Carried): Carried {
   if (operation === "remove") return {};
   const isDevice = prefixIn(key) === prefixOf(DEVICES);
   const members: Readonly<Record<string, unknown>> = {
     ...said.data,
-    position_seconds: said.data?.["position_seconds"] ?? "", // the rules of devices have neither
+    position_seconds: said.data?.["position_seconds"] ?? "", // no rule of devices uses these two
     state: said.data?.["state"] ?? "playing",
   };
   const data: Record<string, unknown> = {};

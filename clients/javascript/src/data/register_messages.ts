@@ -1,6 +1,6 @@
 /**
- * What the service and a client tell each other about registers. To the rest of the client a collection of registers is a
- * list of this name, whose items carry as `data` what is known.
+ * The messages of both sides about registers. To the rest of the client a collection of registers is a list of that
+ * name, whose items carry what is known as `data`.
  *
  * Shapes: docs/protocol.md; what a client does not need is left out.
  */
@@ -22,7 +22,7 @@ import {
 } from "./messages.js";
 import type { PendingWrite } from "./stored.js";
 
-/** Whether a device is connected, and when it came or went last. */
+/** Whether a device is connected, and when it last came or went. */
 export interface Hint {
   readonly is_online: boolean;
   readonly last_seen: string;
@@ -58,7 +58,7 @@ const snapshotOf = (item: Readonly<Record<string, Check>>) => ({
 });
 const piece = { start: optional(isFlag), next: optional(isText) };
 
-/** Of which lists there are nothing is stored: it has no revisions. */
+/** The catalogue has no revisions, and is not stored. */
 const NOTHING_TO_COUNT = { epoch: null as unknown as string };
 
 const SHAPES: Readonly<Record<string, Check>> = {
@@ -71,13 +71,13 @@ const SHAPES: Readonly<Record<string, Check>> = {
   lists: shape({ lists: arrayOf(shape({ list: isText, name: isText })) }),
 };
 
-/** A list of the user beside the watchlist; `name` is for people. */
+/** A list beside the watchlist: its id, and the `name` that people are shown. */
 export interface ListName {
   readonly list: string;
   readonly name: string;
 }
 
-/** A message as one about a list, if it is about registers; null: it is not as it should be. */
+/** A message about registers as one about a list; others as they are; null: it is malformed. */
 export function asOfList(message: ServerMessage): ServerMessage | null {
   if (message.type === "resumed" && message.collection !== undefined) {
     const list = `:${message.collection}`;
@@ -112,7 +112,7 @@ function deviceItem(fields: Members): object {
   return { content_id: fields["device_id"], data, ...pick(fields, "timestamp") };
 }
 
-/** Those of the fields that are there. */
+/** Those of the named fields that are there. */
 function pick(fields: Members, ...names: string[]): Members {
   const picked: Record<string, unknown> = {};
   for (const name of names) if (fields[name] !== undefined) picked[name] = fields[name];

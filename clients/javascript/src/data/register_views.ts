@@ -1,4 +1,4 @@
-/** Registers as the app sees them: what the service has confirmed, with the user's own words on top. */
+/** Registers as the app sees them: what the service has confirmed, with the user's own writes on top. */
 
 import { compareCodePoints, compareTimestamps, type Timestamp } from "./hlc.js";
 import { contentIn, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "./keys.js";
@@ -13,42 +13,42 @@ const WATCHED_PERCENT = 90;
 export interface ProgressItem {
   readonly content_id: string;
   readonly position_seconds: number;
-  /** Null: it is not known. */
+  /** Null: not known. */
   readonly duration_seconds: number | null;
   readonly state: "playing" | "paused" | "stopped";
   readonly watched: boolean;
-  /** With one decimal; 0 if the duration is not known. */
+  /** In percent, with one decimal; 0 if the duration is not known. */
   readonly completion_percent: number;
   readonly timestamp: Timestamp;
-  /** Which device has played it; null: this one, just now. */
+  /** The device that played it; null: this one, just now. */
   readonly device_id: string | null;
-  /** The service has not confirmed it yet. */
+  /** Whether it awaits the service's confirmation. */
   readonly pending: boolean;
 }
 
-/** A device of the user; what it has not said is null. */
+/** A device of the user; what is not known of it is null. */
 export interface DeviceItem {
   readonly device_id: string;
   readonly device_name: string | null;
   readonly device_type: string | null;
   readonly platform: string | null;
   readonly capabilities: Members | null;
-  /** Null: this device is not connected itself. */
+  /** Null: not known, as this device is not connected itself. */
   readonly is_online: boolean | null;
-  /** When it came or went last, RFC 3339; null: nobody can say. */
+  /** When it last came or went, RFC 3339; null: not known. */
   readonly last_seen: string | null;
-  /** The service has not confirmed it yet. */
+  /** Whether it awaits the service's confirmation. */
   readonly pending: boolean;
 }
 
-/** What is shown and is not stored; another object whenever it is another. */
+/** What is shown but not stored; a new object whenever something in it changes. */
 export interface Transient {
   readonly version: number;
-  /** Reports of progress that are to be written in some seconds, with operation `report`. */
+  /** Reports of progress that will be queued within seconds; their operation is `report`. */
   readonly held: readonly ShownWrite[];
-  /** By device, who is connected; null: this one is not. */
+  /** By device id, whether it is connected; null: this device is not, and cannot know. */
   readonly hints: Readonly<Record<string, Hint>> | null;
-  /** Which lists there are; missing: by a tab of a release before. */
+  /** Which lists there are; missing: the tab that leads is of a release that did not know them. */
   readonly lists?: readonly ListName[];
 }
 
@@ -73,23 +73,23 @@ interface View {
   readonly items: readonly Item[];
 }
 
-/** Of each state the views that were made last, by prefix. */
+/** For each state the views that were made last, by prefix. */
 const views = new WeakMap<UserState, Map<string, View>>();
 
-/** By id, the items of a collection; made once for each. */
+/** The items of a collection by id; made once for each array of items. */
 export const byIdIn = derived((items: readonly Item[]) => new Map(items.map((item) => [idOf(item), item])));
 
-/** What has begun and is not watched; made once for each `items`. */
+/** What was begun and is not watched yet; made once for each array of items. */
 export const begunIn = derived((items: readonly ProgressItem[]) =>
   Object.freeze(items.filter(({ position_seconds, watched }) => position_seconds > 0 && !watched)),
 );
 
 const NO_LISTS: readonly ListName[] = Object.freeze([]);
 
-/** Which lists were shown last. */
+/** The lists that were shown last. */
 let shownLists = NO_LISTS;
 
-/** The newest play first. As `UserState.list`. */
+/** Progress to show, the last played first; arguments and reuse as in `UserState.list`. */
 export function progressOf(
   state: UserState,
   writes: readonly ShownWrite[] = [],
@@ -102,7 +102,7 @@ export function progressOf(
   );
 }
 
-/** By their ids. As `UserState.list`. */
+/** The devices to show, in order of their ids; arguments and reuse as in `UserState.list`. */
 export function devicesOf(
   state: UserState,
   writes: readonly ShownWrite[] = [],
@@ -115,7 +115,10 @@ export function devicesOf(
   );
 }
 
-/** Which lists there are, by what they are called in paths. Of a tab that follows they are a copy each time that its leader says anything. */
+/**
+ * The lists that there are, in order of their ids: the last array again if it is equal, as each message of a leader
+ * brings a copy.
+ */
 function listsOf(
   _state: UserState,
   _writes: readonly ShownWrite[] = [],
@@ -126,10 +129,10 @@ function listsOf(
   return shownLists;
 }
 
-/** What is shown, by the name of the collection. */
+/** What makes the items to show, by the name of the collection. */
 export const VIEWS = { [PROGRESS]: progressOf, [DEVICES]: devicesOf, [LISTS]: listsOf };
 
-/** Whether an item shows all of `said`, and the service has confirmed it; what is null says nothing. */
+/** Whether an item shows all of `said`, and is confirmed; members of `said` that are null do not count. */
 export function saysAlready(item: DeviceItem | undefined, said: Members = {}): boolean {
   const shown = item as (Members & Item) | undefined;
   return (
@@ -138,7 +141,7 @@ export function saysAlready(item: DeviceItem | undefined, said: Members = {}): b
   );
 }
 
-/** `make`, which is called once for each array. */
+/** `make` with a memory: it is called once for each array. */
 function derived<Items extends object, Made>(make: (items: Items) => Made): (items: Items) => Made {
   const known = new WeakMap<Items, Made>();
   return (items) => {
@@ -179,7 +182,7 @@ function sameJson(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }
 
-/** By id. A write counts if its stamp is above that of what is confirmed, and a report anyhow. */
+/** What to show by id. A write counts if its stamp is above that of what is confirmed; a report always counts. */
 function shownOf(prefix: string, state: UserState, writes: readonly ShownWrite[]): Map<string, Shown> {
   const shown = new Map<string, Shown>();
   for (const { content_id, timestamp, device_id, data = {} } of state.items.values())
@@ -198,7 +201,7 @@ function shownOf(prefix: string, state: UserState, writes: readonly ShownWrite[]
       continue;
     }
     pending.add(id);
-    // What an update of progress does not say of `watched` is not said any more.
+    // An update of progress without `watched` resets it.
     const before = { ...shown.get(id)?.data, watched: undefined };
     if (isLatest) shown.set(id, { timestamp, device_id: null, data: { ...before, ...data }, pending: false });
   }

@@ -1,6 +1,6 @@
 // biome-ignore-all lint/performance/noBarrelFile: a part that is loaded as one
 
-/** What a client needs for registers alone: progress, devices and which lists there are. */
+/** The part that only registers need: progress, devices and which lists there are. */
 
 export { checkedWords } from "./register_fields.js";
 export { begunIn, byIdIn, saysAlready, VIEWS } from "./register_views.js";

@@ -1,8 +1,8 @@
-/** What an app reports while it plays: written at once where that matters, else once in ten seconds. */
+/** What an app reports while it plays: written at once if that matters, else once in ten seconds. */
 
 import type { Members } from "./messages.js";
 
-/** The last report of a content in this run of the user's session. */
+/** The last report of a content since the user signed in. */
 interface Last {
   readonly position_seconds: number;
   readonly state: string;
@@ -15,17 +15,20 @@ export interface HeldReport {
   readonly atMs: number;
 }
 
-/** Of one user who is signed in; by key. */
+/** The reports of the user who is signed in, by key. */
 export class Reports {
   readonly #last = new Map<string, Last>();
   readonly #held = new Map<string, HeldReport>();
 
-  /** What is shown and not in the queue yet, in the order in which each content was first held. */
+  /** The reports that are shown but not queued yet, in the order in which each content was first held. */
   get held(): readonly (readonly [string, HeldReport])[] {
     return Array.from(this.#held);
   }
 
-  /** Note a report; whether it goes on with what was reported before, as playing does: at up to twice the speed. */
+  /**
+   * Note a report; whether playing on leads there from the one before: at up to double speed, give or take some
+   * seconds.
+   */
   goesOn(key: string, data: Members, nowMs: number): boolean {
     const last = this.#last.get(key);
     const { position_seconds, state } = data as unknown as Last;
@@ -36,7 +39,7 @@ export class Reports {
     return position_seconds >= start - 1 && position_seconds <= start + 2 * elapsedS + 3;
   }
 
-  /** Hold a report; it takes the place of an earlier one. */
+  /** Hold a report; it replaces an earlier one that is held. */
   hold(key: string, report: HeldReport): void {
     this.#held.set(key, report);
   }

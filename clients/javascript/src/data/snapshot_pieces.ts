@@ -1,18 +1,18 @@
-/** The pieces of a list that is on its way: in memory, from one connection to the next, until the last one is in. */
+/** The pieces of a snapshot on its way: kept in memory, from one connection to the next, until the last one is in. */
 
 import type { Piece, Snapshot, SnapshotItem } from "./messages.js";
 
-/** What has come of one list, from its first piece on. The app sees nothing of it. */
+/** The pieces of one snapshot that have come, from the first one on. The app sees nothing of them. */
 export class SnapshotPieces {
   #last: Piece | null = null;
   #items: SnapshotItem[] = [];
 
-  /** Where the service is asked to go on; null: nothing was collected. */
+  /** Where the service is to go on; null: nothing was collected, or the last piece was. */
   get cursor(): string | null {
     return this.#last?.next ?? null;
   }
 
-  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
+  /** Keep `piece`; if it neither starts a list nor continues this one, drop all and return false. */
   collect(piece: Piece): boolean {
     if (piece.start) {
       this.drop();
@@ -25,19 +25,19 @@ export class SnapshotPieces {
     return true;
   }
 
-  /** The list, once its last piece was collected. */
+  /** The whole list, once its last piece was collected. */
   snapshot(): Snapshot | null {
     if (this.#last === null || this.#last.next !== undefined) return null;
     const { revision, epoch } = this.#last;
     return { revision, epoch, items: this.#items };
   }
 
-  /** Drop what is of another list than this one. */
+  /** Drop the pieces unless they belong to this snapshot. */
   keepOnly(revision: number, epoch: string): void {
     if (!this.#isOf(revision, epoch)) this.drop();
   }
 
-  /** Keep nothing. */
+  /** Drop all pieces. */
   drop(): void {
     this.#last = null;
     this.#items = [];

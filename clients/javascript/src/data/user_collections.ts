@@ -1,4 +1,4 @@
-/** One user's collections on this device: what messages and calls change in them, and what is to be stored of that. */
+/** One user's collections on this device: what messages and calls change in them, and what of that is to be stored. */
 
 import { compareTimestamps, follow, NEVER, type Reading, type Timestamp, tick } from "./hlc.js";
 import { type Carried, carriedBy } from "./item_fields.js";
@@ -10,25 +10,28 @@ import type { Registers } from "./user_registers.js";
 import { type Change, type ListHead, UserState } from "./user_state.js";
 import { WriteQueue } from "./write_queue.js";
 
-/** Under so many tags an add is sent, one after the other, if the service has no room for them; then without one. */
+/** How many tags an add is tried with, one after the other, if the service has no room for them; then it has none. */
 const MAX_TAGS = 2;
 
 /**
- * Confirmed items, queue and numbering of one user, and the pieces that have come of lists as they are next. A list is known
- * by its prefix, which its keys begin with.
+ * One user's confirmed items, queue and numbering, and the pieces of the next snapshots that have come so far. A
+ * collection is known by its prefix, with which its keys begin.
  */
 export class UserCollections {
   readonly userId: string;
   readonly state: UserState;
   readonly queue: WriteQueue;
-  /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
+  /** The collections that the device follows, that is, is connected for, by prefix. The watchlist is the first. */
   readonly #pieces = new Map<string, SnapshotPieces>();
-  /** Null: what they need is not here; they are not followed then. */
+  /** Null: the part for registers is not loaded, and they are not followed. */
   registers: Registers | null = null;
   /** The collections that the attempt or connection under way asks for. */
   asked: readonly string[] = [];
   readonly #newReplica: () => string;
-  /** Of the writes in the queue; of those that are of no call, from before, their own names: by those they may be called for again. */
+  /**
+   * The origins of the writes in the queue. Writes of older releases have none: their ids, by which they may be called
+   * for again.
+   */
   readonly #origins = new Set<string>();
   /** The greatest stamp of the service in this run. */
   #seen: Reading = NEVER;
@@ -37,7 +40,7 @@ export class UserCollections {
 
   /**
    * `stored`: what is kept of the user, null if nothing is; becomes the collections' own. `newReplica`: gives a name that
-   * nobody ever had.
+   * was never used before.
    */
   constructor(userId: string, stored: UserState | null, newReplica: () => string) {
     this.userId = userId;
@@ -49,12 +52,12 @@ export class UserCollections {
     for (const { origin, operation_id } of this.state.queue.values()) this.#origins.add(origin ?? operation_id);
   }
 
-  /** Note that the service is asked for all that the device follows, until the next call. */
+  /** Note that the service is asked for all that the device follows now; holds until the next call. */
   ask(): void {
     this.asked = Array.from(this.#pieces.keys());
   }
 
-  /** Follow the collections that the queue has writes of, and these; whether one was not followed before. */
+  /** Follow these and the collections that the queue has writes to; whether one was not followed before. */
   followAll(prefixes: Iterable<string>): boolean {
     const queued = Array.from(this.state.queue.values(), ({ content_id }) => prefixIn(content_id));
     return [...queued, ...prefixes].map((prefix) => this.follow(prefix)).includes(true);
@@ -71,7 +74,7 @@ export class UserCollections {
     return this.#pieces.has(prefix);
   }
 
-  /** Of a collection that is followed. */
+  /** The pieces of a collection that is followed. */
   pieces(prefix: string): SnapshotPieces {
     const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
     this.#pieces.set(prefix, pieces);
@@ -83,7 +86,7 @@ export class UserCollections {
     return this.state.headOf(prefix);
   }
 
-  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
+  /** What is to be stored since the last call, and whether the app should look again; both start afresh. */
   takeChanges(): { changes: readonly Change[]; hasUpdated: boolean } {
     const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
     this.#changes = [];
@@ -91,7 +94,7 @@ export class UserCollections {
     return taken;
   }
 
-  /** Have the app look again: what is not stored is another. */
+  /** Have the app look again: something that is not stored has changed. */
   markUpdated(): void {
     this.#hasUpdated = true;
   }
@@ -135,7 +138,7 @@ export class UserCollections {
     });
   }
 
-  /** The next one of the replica in this list. */
+  /** The replica's next tag in this list. */
   #newTag(prefix: string): string {
     const { replica } = this.state.head;
     const before = this.head(prefix);
@@ -145,8 +148,8 @@ export class UserCollections {
   }
 
   /**
-   * Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. `isSuperseded`:
-   * `timestamp` is that of another's word.
+   * Note the service's `ack`: the write is settled once `revision` is reached; undefined: nothing had to change.
+   * `isSuperseded`: `timestamp` is that of the later update that holds.
    */
   acknowledge(
     write: PendingWrite,
@@ -162,10 +165,10 @@ export class UserCollections {
   }
 
   /**
-   * Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+   * Give a write another stamp, as the service finds this one too far ahead; or leave the stamp to the service.
    *
-   * If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what is known
-   * without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+   * A wall clock that is behind the stamp was ahead, and is right again. Then our clock goes back to what it would be
+   * without the stamp, and this write and all behind it get new ones: the service cannot have accepted theirs.
    */
   stampAgain(write: PendingWrite, nowMs: number): void {
     const { physical } = write.timestamp;
@@ -184,7 +187,7 @@ export class UserCollections {
     this.#change({ set: { clock: readingOf(clock) } });
   }
 
-  /** Our clock as it is without the stamps of `write` and those behind it in the queue. */
+  /** What our clock would be without the stamps of `write` and those behind it in the queue. */
   #clockWithout({ number }: PendingWrite): Reading {
     let clock = this.#seen;
     for (const { timestamp } of this.state.items.values()) clock = follow(clock, timestamp);
@@ -196,15 +199,16 @@ export class UserCollections {
     this.restate({ ...write, isUnstamped: true });
   }
 
-  /** Put a write in the place of the one of its number. */
+  /** Replace the write that has the same number. */
   restate(write: PendingWrite): void {
     this.#change({ queue: write });
   }
 
   /**
-   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   * Number an add under a new replica, as the service has no room for more tags of its old one; after `MAX_TAGS` tries,
+   * leave the tag to the service.
    *
-   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   * And then the stamp, too: a write that has waited for long is refused if it has a stamp but no tag.
    */
   retag(write: PendingWrite): void {
     this.#leaveReplica(write);
@@ -215,7 +219,7 @@ export class UserCollections {
     this.restate({ ...untagged, refusedTags, ...sent });
   }
 
-  /** Undo what the service does not accept. */
+  /** Undo a write that the service does not accept. */
   refuse(write: PendingWrite): void {
     this.drop(write.number);
     this.#leaveReplica(write);
@@ -246,7 +250,7 @@ export class UserCollections {
     this.#settle(prefix);
   }
 
-  /** Put a snapshot in the place of what was confirmed. */
+  /** Replace what was confirmed by a snapshot. */
   applySnapshot(prefix: string, { revision, epoch, items }: Snapshot): void {
     const before = this.head(prefix);
     const isOtherJournal = (before.epoch !== null && before.epoch !== epoch) || revision < before.revision;
@@ -262,7 +266,7 @@ export class UserCollections {
     this.#setHead(prefix, { revision, epoch });
     this.#hasUpdated = true;
     if (isOtherJournal) {
-      // The old numbers mean nothing now: what they answered is settled, what is still wanted is wanted as of here.
+      // The old revisions mean nothing now: answered writes are settled, the others count from this snapshot on.
       this.#settle(prefix, Number.POSITIVE_INFINITY);
       for (const write of areRegisters(prefix) ? [] : this.state.queue.values())
         if (prefixIn(write.content_id) === prefix) this.#changeQueue({ queue: { ...write, observed: revision } });
@@ -276,12 +280,12 @@ export class UserCollections {
 
   // Within
 
-  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  /** Number adds under another replica: the service would remember a gap in the old one's numbers for ever. */
   #leaveReplica({ tag }: PendingWrite): void {
     if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
   }
 
-  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  /** Leave stamps that are not above the service's own to the service: they would say that `write` was not seen. */
   #unstampBehind({ number, content_id }: PendingWrite, timestamp: Timestamp): void {
     for (const each of this.state.writesOf(content_id)) {
       if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.#unstamp(each);
@@ -295,7 +299,7 @@ export class UserCollections {
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
 
-  /** `revision`: up to which answered writes have taken effect. */
+  /** Take the answered writes that have taken effect by `revision` out of the queue. */
   #settle(prefix: string, revision = this.head(prefix).revision): void {
     for (const number of this.queue.takeSettled(prefix, revision)) this.drop(number);
   }

@@ -1,4 +1,4 @@
-/** The registers of one user: what a client does not do with them as with lists. */
+/** One user's registers: what a client does differently with them than with lists. */
 
 import type { Carried } from "./item_fields.js";
 import { contentIn, DEVICES, LISTS, PROGRESS, prefixIn, prefixOf } from "./keys.js";
@@ -15,13 +15,13 @@ const OF_PROGRESS = prefixOf(PROGRESS);
 const OF_DEVICES = prefixOf(DEVICES);
 const OF_LISTS = prefixOf(LISTS);
 
-/** The timer of what is held: how much of `Timers` is used here. */
+/** The timer of held reports: the part of `Timers` that is used here. */
 interface ReportTimer {
   isRunning(timer: "report"): boolean;
   start(timer: "report", afterMs: number): void;
 }
 
-/** Of one user who is signed in. */
+/** The registers of the user who is signed in. */
 export class Registers {
   readonly #collections: UserCollections;
   readonly #timers: ReportTimer;
@@ -35,7 +35,7 @@ export class Registers {
     this.#timers = timers;
   }
 
-  /** What is held is gathered when it is looked at: an app may report thousands of contents at once. */
+  /** Held reports are gathered only when this is read: an app may report thousands of contents at once. */
   get transient(): Transient {
     if (!this.#isHeldShown) {
       this.#isHeldShown = true;
@@ -50,7 +50,7 @@ export class Registers {
 
   // What the user writes
 
-  /** As `Core.enqueue`. */
+  /** Does what `Core.enqueue` promises. */
   enqueue(
     operation: CalledAction,
     key: string,
@@ -67,8 +67,8 @@ export class Registers {
   }
 
   /**
-   * Have the queue as this part would have filled it, had it been here: words as it checks them, without updates of progress
-   * of which a later one has all, and without what is known of a device.
+   * Bring the queue to what it would be had this part been loaded from the start: with checked members, without updates
+   * of progress that a later one replaces, and without updates of a device that say nothing new.
    */
   tidy(): void {
     const { state } = this.#collections;
@@ -109,7 +109,7 @@ export class Registers {
     }
   }
 
-  /** Queue what is held, as of when it was reported. */
+  /** Queue the held reports, stamped with the time of the report. */
   flush(): void {
     for (const [key, { data, atMs }] of this.#reports.held) {
       this.#letGo(key);
@@ -122,7 +122,7 @@ export class Registers {
     if (!this.#timers.isRunning("report")) this.#timers.start("report", REPORT_MS);
   }
 
-  /** Queue a write of progress, in the place of those updates that are still to be sent: they would say no more. */
+  /** Queue a write of progress; it replaces the updates that are still to be sent, and has what they say. */
   #put(
     operation: WriteAction,
     key: string,
@@ -152,7 +152,7 @@ export class Registers {
 
   // What the service says
 
-  /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
+  /** A message as one about a list; null: it is malformed. Hints and the catalogue are noted. */
   read(message: ServerMessage): ServerMessage | null {
     const read = asOfList(message);
     const { asked } = this.#collections;
@@ -169,7 +169,7 @@ export class Registers {
     this.#setHints({ ...hints, [device_id]: { is_online, last_seen } });
   }
 
-  /** The connection has ended: nobody tells any more who is online. */
+  /** Forget which devices are online: the connection has ended. */
   endHints(): void {
     if (this.transient.hints !== null) this.#setHints(null);
   }
@@ -196,7 +196,10 @@ export class Registers {
   }
 }
 
-/** As `checkedWords`. What cannot be said, by a tab whose part for registers had not come yet, is left to the service to refuse. */
+/**
+ * `checkedWords`; but what is not valid, from a tab that had not loaded the part for registers, is for the service to
+ * refuse.
+ */
 function sayable(operation: CalledAction, key: string, carried: Carried): Carried {
   try {
     return checkedWords(operation, key, carried);

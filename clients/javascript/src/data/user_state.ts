@@ -1,4 +1,4 @@
-/** What a client keeps of one user, and how it changes: `Change` by `Change`, on disk and in every tab alike. */
+/** What a client keeps of one user, and how that changes: one `Change` after the other, on disk as in every tab. */
 
 import { compareTimestamps, NEVER, type Reading } from "./hlc.js";
 import { contentIn, named, prefixIn, WATCHLIST } from "./keys.js";
@@ -6,32 +6,34 @@ import { type Item, listView, type ShownWrite } from "./list_view.js";
 import type { Action, Write } from "./messages.js";
 import type { ConfirmedItem, PendingWrite } from "./stored.js";
 
-/** Where list and queue are; `memory`: they end with the page or the process. */
+/** Where list and queue are kept; with `memory`, they are lost with the page or the process. */
 export type Storage = "persistent" | "memory";
 
-/** Where a list stands on this device. */
+/** Up to where a list is known on this device, and how its adds are numbered. */
 export interface ListHead {
-  /** The last one under which adds to it were numbered. */
+  /** The replica under which adds to the list were numbered last. */
   readonly replica: string;
   /** Adds numbered under `replica`. */
   readonly adds: number;
-  /** The last one applied. */
+  /** The last revision that was applied. */
   readonly revision: number;
   readonly epoch: string | null;
 }
 
-/** Where the watchlist stands on this device, and what the device has numbered. */
+/** The same for the watchlist, and what the device has numbered. */
 export interface Head extends ListHead {
-  /** Names this stored state, at random; lost with it. */
+  /** A random name of this stored state; lost with it. */
   readonly replica: string;
-  /** Writes numbered, adds and removes. */
+  /** How many writes were numbered. */
   readonly operations: number;
   readonly clock: Reading;
-  /** The lists beside it, by what their keys begin with. */
+  /** The collections beside the watchlist, by prefix. */
   readonly lists?: Readonly<Record<string, ListHead>>;
 }
 
-/** The message that asks for `write`, of a list: the same, however often it is sent. JSON leaves out what is undefined. */
+/**
+ * The message that asks for `write`, to a list: the same, however often it is sent. JSON leaves out what is undefined.
+ */
 export function asMessage(write: PendingWrite): Write {
   const { operation_id, operation, content_id, tag, observed, timestamp, isUnstamped, data, position } = write;
   const { list } = named(prefixIn(content_id));
@@ -67,11 +69,11 @@ interface ListView {
   readonly items: readonly Item[];
 }
 
-/** What is stored of one user: plain data that JSON keeps. */
+/** What is stored of one user: plain data that survives JSON. */
 export interface Stored {
   readonly head: Head;
   readonly items: readonly ConfirmedItem[];
-  /** By `number`, upwards. */
+  /** In order of `number`. */
   readonly queue: readonly PendingWrite[];
 }
 
@@ -79,7 +81,7 @@ export function userState({ head, items, queue }: Stored): UserState {
   return new UserState(head, items, queue);
 }
 
-/** Everything of one user. */
+/** All that a client keeps of one user. */
 export class UserState {
   head: Head;
   readonly items: Map<string, ConfirmedItem>;
@@ -88,7 +90,7 @@ export class UserState {
   /** Content id -> the numbers of its writes, in order. */
   readonly #numbers = new Map<string, Set<number>>();
   #version = 0;
-  /** By what their keys begin with, the lists of `#version`, for the writes they were made with. */
+  /** The lists shown at `#version`, by prefix, with the writes that they were made with. */
   readonly #lists = new Map<string, ListView>();
 
   constructor(head: Head, items: Iterable<ConfirmedItem> = [], queue: Iterable<PendingWrite> = []) {
@@ -98,7 +100,7 @@ export class UserState {
     for (const write of this.queue.values()) this.#index(write);
   }
 
-  /** What is to be stored to have the same again. */
+  /** All of it, to be stored. */
   stored(): Stored {
     return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
   }
@@ -116,12 +118,12 @@ export class UserState {
     });
   }
 
-  /** Where a list stands; one of which nothing is kept, as it is at first. */
+  /** Up to where a list is known; the start, if nothing is kept of it. */
   headOf(prefix: string): ListHead {
     return prefix === WATCHLIST ? this.head : (this.head.lists?.[prefix] ?? NEW_LIST);
   }
 
-  /** Another number whenever `list` or the length of the queue may be another. */
+  /** A number that changes whenever `list` or the length of the queue may have changed. */
   get version(): number {
     return this.#version;
   }
@@ -134,7 +136,7 @@ export class UserState {
     const before = "queue" in change && this.queue.get(change.queue.number);
     if (before) {
       this.queue.set(before.number, change.queue);
-      // Else how it is sent changes, not what is shown.
+      // Not when only the way a write is sent changes.
       if (compareTimestamps(change.queue.timestamp, before.timestamp) !== 0) this.#version += 1;
       return;
     }
@@ -151,7 +153,7 @@ export class UserState {
     }
   }
 
-  /** The writes of this key, in order. */
+  /** The writes to this key, in order. */
   writesOf(key: string): PendingWrite[] {
     const numbers = Array.from(this.#numbers.get(key) ?? []);
     return numbers.map((number) => this.queue.get(number)).filter((write) => write !== undefined);
@@ -166,8 +168,8 @@ export class UserState {
   }
 
   /**
-   * A list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
-   * same items in it, as long as they are the same. Cost: O(n log n) after a change, n of all lists, else O(1).
+   * A list to show: with the queue applied, and then `writes`, which are not in it yet. The same frozen array, with the
+   * same items, until they change. Cost: O(n log n) after a change, n counting all lists, else O(1).
    */
   list(writes: readonly ShownWrite[] = [], prefix = WATCHLIST): readonly Item[] {
     const before = this.#lists.get(prefix);

@@ -1,4 +1,4 @@
-/** The writes that are not settled, in order: which may be sent, which wait for their answer or its revision. */
+/** The writes that are not settled, in order: which may be sent, and which wait for their answer or its revision. */
 
 import { prefixIn } from "./keys.js";
 import type { PendingWrite } from "./stored.js";
@@ -8,18 +8,19 @@ export const MAX_IN_FLIGHT = 64;
 /** One user's queue; it changes no write by itself. */
 export class WriteQueue {
   readonly #writes: ReadonlyMap<number, PendingWrite>;
-  /** By operation id, as it was sent. */
+  /** The writes in flight by operation id, as they were sent. */
   readonly #inFlight = new Map<string, PendingWrite>();
-  /** Number -> the revision at which its effect is in the list. */
+  /** For the number of an answered write, the revision from which the list has its effect. */
   readonly #answered = new Map<number, number>();
 
-  /** `writes`: by number, in order; the state's own, looked at again at each call. */
+  /** `writes`: by number, in order; the state's own map, read afresh at each call. */
   constructor(writes: ReadonlyMap<number, PendingWrite>) {
     this.#writes = writes;
   }
 
   /**
-   * What may be sent now, in order; it is in flight from here on. `mayBeSent`: whether the collection of a key is followed.
+   * The writes that may be sent now, in order; they are in flight from here on. `mayBeSent`: whether a key's collection
+   * is followed.
    *
    * One write per content at a time, so that the order holds even when one has to be repeated.
    */
@@ -39,7 +40,7 @@ export class WriteQueue {
     return taken;
   }
 
-  /** The write of this id, if it waits for its answer. */
+  /** The write with this id, if it is in flight. */
   inFlight(operationId: string | number | undefined): PendingWrite | undefined {
     const sent = typeof operationId === "string" ? this.#inFlight.get(operationId) : undefined;
     return sent && this.#writes.get(sent.number);
@@ -71,7 +72,7 @@ export class WriteQueue {
     this.#answered.set(number, revision);
   }
 
-  /** Take the numbers of the answered writes of a list that have taken effect by `revision`: they are settled. */
+  /** Remove the answered writes of a list that have taken effect by `revision`, as settled; their numbers. */
   takeSettled(prefix: string, revision: number): number[] {
     const settled = Array.from(this.#answered).filter(
       ([number, reached]) => reached <= revision && prefixIn(this.#writes.get(number)?.content_id ?? "") === prefix,

@@ -1,8 +1,8 @@
 /**
- * A store on what keeps texts by name: React Native's AsyncStorage, for example.
+ * A store on whatever keeps texts by name: React Native's AsyncStorage, for example.
  *
- * Of each user a sequence of entries, each of some changes: `claim` applies them all. Its beginning is made again, short,
- * as a sequence of its own beside the old one, when it is long; a pointer, which is one text, says which counts. So
+ * For each user there is a sequence of entries, each of some changes: `claim` applies them all. A sequence that has
+ * grown long is written anew, short, beside the old one; a pointer, which is one text, says which of them counts. So
  * each save is all or nothing, and no text is longer than some 100 KB (Android reads none above 2 MB).
  */
 
@@ -10,10 +10,10 @@ import { type Change, type Stored, UserState } from "../data/user_state.js";
 import { InTurn } from "./in_turn.js";
 import { DeletedError, type Store } from "./store.js";
 
-/** What there may be of a name; an empty text is none. */
+/** The text of a name, if there is any; an empty one counts as none. */
 type Text = string | null | undefined;
 
-/** As much as is needed of AsyncStorage; what answers at once will do, too. */
+/** The part of AsyncStorage that is needed; methods may also return their results directly. */
 export interface TextStorage {
   getItem(key: string): Text | Promise<Text>;
   setItem(key: string, value: string): unknown;
@@ -22,7 +22,7 @@ export interface TextStorage {
 
 interface Pointer {
   readonly slot: "a" | "b";
-  /** Of the entries that count: others in the slot are left-overs. */
+  /** The id of the entries that count: others in the slot are left-overs. */
   readonly id: string;
 }
 
@@ -37,17 +37,17 @@ interface Sequence {
   length: number;
 }
 
-/** Changes in one entry. */
+/** The most changes in one entry. */
 const MAX_CHANGES = 500;
-/** Entries behind the shortest sequence that the state can have. */
+/** How many entries a sequence may have beyond the fewest that the state needs. */
 const MAX_ENTRIES_BEHIND = 200;
 
-/** For one client. */
+/** A store for a single client. */
 export class AsyncStorageStore implements Store {
   readonly #storage: TextStorage;
   readonly #prefix: string;
   readonly #inTurn = new InTurn();
-  /** Of the users that were claimed; null: there is none. */
+  /** The sequences of the users that were claimed; null: there is none. */
   readonly #sequences = new Map<string, Sequence | null>();
 
   /** `prefix`: what the names of its texts begin with, and no others. */
@@ -59,7 +59,7 @@ export class AsyncStorageStore implements Store {
   claim(userId: string): Promise<Stored | null> {
     return this.#inTurn.run(async () => {
       const sequence = await this.#load(userId);
-      if (sequence === null) await this.#erase(userId); // what an erasure may have left
+      if (sequence === null) await this.#erase(userId); // what an interrupted erasure may have left
       this.#sequences.set(userId, sequence);
       return sequence?.state.stored() ?? null;
     });
@@ -99,7 +99,7 @@ export class AsyncStorageStore implements Store {
     sequence.length += 1;
   }
 
-  /** Write a sequence of its own for `state`, and then have it count. */
+  /** Write a new sequence for `state`, and then have it count. */
   async #begin(userId: string, state: UserState): Promise<void> {
     const before = this.#sequences.get(userId);
     const slot = before?.pointer.slot === "a" ? "b" : "a";
@@ -131,7 +131,7 @@ export class AsyncStorageStore implements Store {
     }
   }
 
-  /** The pointer first: entries alone are nothing. */
+  /** Erase the pointer first: entries without it do not count. */
   async #erase(userId: string): Promise<void> {
     this.#sequences.set(userId, null);
     await this.#storage.removeItem(this.#key(userId));
@@ -142,7 +142,7 @@ export class AsyncStorageStore implements Store {
     }
   }
 
-  /** The last one first: so there is never a gap behind which entries could be forgotten. */
+  /** Remove the last entry first, so that there is never a gap behind which entries could be left. */
   async #removeFrom(userId: string, slot: Pointer["slot"], length: number): Promise<void> {
     for (let place = length - 1; place >= 0; place -= 1) await this.#storage.removeItem(this.#key(userId, slot, place));
   }

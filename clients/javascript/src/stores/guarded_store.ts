@@ -1,9 +1,9 @@
 /**
- * Any store, made such that a client goes on whatever becomes of it: what the store does not take is kept in memory, and
- * goes into the store when that works again.
+ * Any store, wrapped so that a client goes on even if it fails: what cannot be saved is kept in memory, and is saved
+ * when the store works again.
  *
- * What a save that failed has left in the store cannot be known, and nothing may be numbered twice under one replica: in
- * memory a user's state goes on under another one.
+ * A failed save may or may not have left its changes in the store, and no number may be given twice under one replica:
+ * so a user's state goes on in memory under a new replica.
  */
 
 import { Backoff } from "../core/backoff.js";
@@ -16,7 +16,7 @@ export interface GuardedStoreDeps {
   readonly newReplica: () => string;
   /** The store has failed, or works again. */
   readonly onStorage: (storage: Storage, reason: string) => void;
-  /** The store held of this user what memory lacked; now that is in memory, to be claimed again. */
+  /** The store had something of this user's that memory lacked; memory has it now, and is to be claimed again. */
   readonly onMerged: (userId: string) => void;
 }
 
@@ -26,24 +26,27 @@ class SilentError extends Error {
   }
 }
 
-/** How long a store may take for a call: so many seconds while the page is awake, and one more for each 1,000 rows. */
+/** How long a store may take for a call, in seconds while the page is awake; one more for each 1,000 rows. */
 const LIMIT_S = 5;
 const ROWS_PER_S = 1000;
 const LEAST_RETRY_MS = 1000;
 
-/** Rejects as a store does, with another error than its own two once for each failure: claim again then. */
+/**
+ * Rejects as a store does; an error that is neither superseded nor erased comes once for each failure: then claim
+ * again.
+ */
 export class GuardedStore {
   readonly #inner: Store;
   readonly #whenWorking: Storage;
   readonly #deps: GuardedStoreDeps;
-  /** Of the users that this client serves. */
+  /** What the store should hold for each user that this client serves. */
   readonly #mirrors = new Map<string, Mirror>();
   readonly #backoff = new Backoff();
   #isWorking = true;
   #isClosed = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
 
-  /** `whenWorking`: what `inner` is as long as it does not fail. */
+  /** `whenWorking`: the kind of storage that `inner` is while it works. */
   constructor(inner: Store, whenWorking: Storage, deps: GuardedStoreDeps) {
     this.#inner = withDeadlines(inner);
     this.#whenWorking = whenWorking;
@@ -54,7 +57,7 @@ export class GuardedStore {
     return this.#isWorking ? this.#whenWorking : "memory";
   }
 
-  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
+  /** As in `Store`. `copy`: what to go on with if the store fails and nothing else is known. */
   async claim(userId: string, isKnown: boolean, copy: UserState | null): Promise<UserState | null> {
     this.#isClosed = false;
     let known = copy;
@@ -65,7 +68,7 @@ export class GuardedStore {
         return stateOf(stored);
       } catch (error) {
         this.#fail(error);
-        // What can still be read of what can't be claimed: on a full disk, for example. That it fails was told.
+        // It may still be readable though it can't be claimed, on a full disk for example. The failure was told.
         if (!(error instanceof SilentError)) known ??= await this.read(userId).catch(() => null);
       }
     }
@@ -74,12 +77,12 @@ export class GuardedStore {
     return mirror.fork(this.#deps.newReplica());
   }
 
-  /** As a store's; rejects where that fails. */
+  /** As in `Store`; rejects if the store fails. */
   async read(userId: string): Promise<UserState | null> {
     return stateOf(await this.#inner.read(userId));
   }
 
-  /** As a store's. */
+  /** As in `Store`. */
   async save(userId: string, changes: readonly Change[]): Promise<void> {
     if (this.#isWorking) {
       try {
@@ -92,12 +95,14 @@ export class GuardedStore {
     this.#mirrors.get(userId)?.note(changes);
   }
 
-  /** Whether what the user wanted to be erased is still in the store. */
+  /** Whether the user wanted an erasure that the store has not done yet. */
   owesErasure(userId: string): boolean {
     return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
   }
 
-  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
+  /**
+   * Another client serves the user now, or (not `isAnother`) none does; only then what could not be stored yet is kept.
+   */
   release(userId: string, isAnother: boolean): void {
     if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
   }
@@ -110,7 +115,7 @@ export class GuardedStore {
     this.#inner.close();
   }
 
-  /** Go on in memory. Throws `error` where it is no failure of the store. */
+  /** Go on in memory. Throws `error` again if it is no failure of the store. */
   #fail(error: unknown): void {
     if (error instanceof SupersededError || error instanceof ErasedError) throw error;
     if (!this.#isWorking || this.#isClosed) return;
@@ -131,13 +136,13 @@ export class GuardedStore {
       if (this.#isWorking) return; // closed meanwhile
       await rejoin(this.#inner, this.#mirrors, onMerged, () => this.#join());
     } catch {
-      if (!this.#isWorking) this.#retryLater(); // it has been told that the store fails
+      if (!this.#isWorking) this.#retryLater(); // the app was told already that the store fails
       return;
     }
     if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
   }
 
-  /** What is saved from here on goes into the store. */
+  /** Go back to the store: what is saved from here on goes into it. */
   #join(): void {
     if (this.#isClosed) return;
     for (const mirror of this.#mirrors.values()) mirror.join();
@@ -146,7 +151,7 @@ export class GuardedStore {
   }
 }
 
-/** `store`; what it does not answer in time, or with something else than a client has saved, is rejected. */
+/** `store`, whose calls reject if it does not answer in time, or with something that no client has saved. */
 function withDeadlines(store: Store): Store {
   return {
     claim: async (userId, isKnown) => checked(await within(store.claim(userId, isKnown))),
@@ -164,7 +169,7 @@ function checked(stored: Stored | null): Stored | null {
   return stored;
 }
 
-/** `promise`, or a rejection when it takes too long. Counts seconds one by one: those of a page that sleeps do not count. */
+/** `promise`, or a rejection if it takes too long. Counts seconds one by one, so that a page's sleep does not count. */
 function within<T>(promise: Promise<T>, rows = 0): Promise<T> {
   let seconds = LIMIT_S + rows / ROWS_PER_S;
   return new Promise((resolve, reject) => {

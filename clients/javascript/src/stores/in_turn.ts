@@ -1,11 +1,11 @@
-/** Runs what is asked for one after the other, in order. */
+/** Runs functions one after the other, in order. */
 export class InTurn {
   #last: Promise<unknown> = Promise.resolve();
 
-  /** What `act` answers; it runs when all before has ended, however. */
+  /** The result of `act`, which runs when all before it have ended, even by failing. */
   run<T>(act: () => Promise<T>): Promise<T> {
     const result = this.#last.then(act);
-    this.#last = result.catch(() => undefined); // told to who asked for it
+    this.#last = result.catch(() => undefined); // its own caller handles it
     return result;
   }
 }

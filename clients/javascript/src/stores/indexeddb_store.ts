@@ -9,8 +9,8 @@ type HeadRow = Partial<Head> & { readonly user: string; readonly keeper: string 
 type WriteRow = PendingWrite & { readonly user: string };
 
 /**
- * Rows of ITEMS, in the order of their keys: what came as a whole list, numbered block by block, and then what has changed
- * since, by content. (A row for each of 10,000 items takes Chromium 600 ms, 20 blocks take 30.)
+ * Rows of ITEMS, in the order of their keys: first what came as a whole list, in numbered blocks, then what has changed
+ * since, by content. (Chromium takes 600 ms for 10,000 items with a row each, and 30 ms for 20 blocks.)
  */
 interface BlockRow {
   readonly user: string;
@@ -30,34 +30,37 @@ const ITEMS = "items";
 const QUEUE = "queue";
 const ALL = [HEADS, ITEMS, QUEUE];
 
-/** The name of an object store that is always empty begins so; the rest is random, and tells a database from one made again. */
+/**
+ * Begins the name of an empty object store. The rest is random: it shows whether the database was deleted and made
+ * again.
+ */
 const MADE = "made ";
 
-/** What is read or written in one go: some ms, or a long list would block the page for as long as it is. */
+/** How many items are read or written in one go: that takes some ms, where all of a long list would block the page. */
 const SLICE = 500;
 
-/** A list that has more is made a few blocks again when it is claimed. */
+/** A list with more rows than this is written as a few blocks again when it is claimed. */
 const MAX_ITEM_ROWS = 2000;
 
 /**
  * Each method creates its one transaction before it returns, or as soon as the database is open: IndexedDB then runs them
- * in the order of the calls. What the browser has closed is opened again.
+ * in the order of the calls. A database that the browser has closed is opened again.
  */
 export class IndexedDbStore implements Store {
   readonly #name: string;
   readonly #keeper: string;
   #opening: Promise<IDBDatabase> | null = null;
   #database: IDBDatabase | null = null;
-  /** What tells the database as it is from others of its name; null: it was never open. */
+  /** Which database of this name it is, by its MADE store; null: it was never open. */
   #made: string | null = null;
-  /** Whether one was deleted, or never there, since this client began. */
+  /** Whether the database was made since this client began: it was deleted, or was never there. */
   #wasMadeAgain = false;
-  /** The users that this client has claimed in the database as it is. */
+  /** The users that this client has claimed in this database. */
   readonly #claimed = new Set<string>();
-  /** Those whose state it has looked for there. */
+  /** The users whose state it has looked for in this database. */
   readonly #known = new Set<string>();
 
-  /** `keeper` names this client among all. */
+  /** `keeper`: the unique name of this client. */
   constructor(name: string, keeper: string) {
     this.#name = name;
     this.#keeper = keeper;
@@ -91,7 +94,7 @@ export class IndexedDbStore implements Store {
   }
 
   async save(userId: string, changes: readonly Change[]): Promise<void> {
-    // A write survives a loss of power; what the service has can be had again.
+    // The user's writes must survive a loss of power; all else can be fetched from the service again.
     const durability = changes.some((each) => "queue" in each) ? "strict" : "relaxed";
     const transaction = this.#begin("readwrite", durability) ?? (await this.#reopened("readwrite", durability));
     if (!this.#claimed.has(userId)) throw new DeletedError();
@@ -115,7 +118,7 @@ export class IndexedDbStore implements Store {
     this.#forget();
   }
 
-  /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
+  /** Whether a user's state is missing because its database was deleted, rather than erased by a client. */
   #mayBeDeleted(userId: string): boolean {
     return this.#wasMadeAgain && !this.#known.has(userId);
   }
@@ -125,7 +128,7 @@ export class IndexedDbStore implements Store {
     try {
       return this.#database?.transaction(ALL, mode, { durability }) ?? null;
     } catch {
-      this.#forget(); // closed, and nobody was told
+      this.#forget(); // the browser closed it without an event
       return null;
     }
   }
@@ -138,7 +141,7 @@ export class IndexedDbStore implements Store {
   #open(): Promise<IDBDatabase> {
     const opening = this.#openAny().then(
       (database) => {
-        // A newer release of this client waits for it; or its data are being deleted.
+        // A newer release of this client waits for this, or the database is being deleted.
         database.onversionchange = () => this.close();
         database.onclose = () => this.#forget();
         this.#compare(database);
@@ -157,7 +160,7 @@ export class IndexedDbStore implements Store {
   async #openAny(): Promise<IDBDatabase> {
     const request = indexedDB.open(this.#name, 1);
     request.onupgradeneeded = () => {
-      this.#made ??= ""; // there was none, or another
+      this.#made ??= ""; // a new database; "" differs from its name, so `#compare` sees that
       request.result.createObjectStore(MADE + Math.random());
       request.result.createObjectStore(HEADS, { keyPath: "user" });
       request.result.createObjectStore(ITEMS, { keyPath: ["user", "content_id"] });
@@ -168,14 +171,14 @@ export class IndexedDbStore implements Store {
     } catch (error) {
       if ((error as DOMException).name !== "VersionError") throw error;
     }
-    // A newer release gives other names to tables with other rows: those of these names are as they were.
+    // A newer release that changes the rows of a table also renames it: tables with these names have the rows of ours.
     const database = await resultOf(indexedDB.open(this.#name));
     if (ALL.every((name) => database.objectStoreNames.contains(name))) return database;
     database.close();
     throw new Error("the database is of a newer version");
   }
 
-  /** Note whether it is the one that this client has known. */
+  /** Note whether it is the database that this client knew. */
   #compare({ objectStoreNames }: IDBDatabase): void {
     const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
     if (this.#made !== null && this.#made !== made) {
@@ -198,7 +201,9 @@ class DeletedError extends Error {
   }
 }
 
-/** What is kept of the user, read a slice at a time. `onItems`: is told of the rows while the transaction goes on. */
+/**
+ * What is kept of the user, read a slice at a time. `onItems` gets the rows of items, with the transaction still open.
+ */
 async function stateOf(
   transaction: IDBTransaction,
   userId: string,
@@ -213,7 +218,7 @@ async function stateOf(
   return { head: kept, items: itemsOf(items), queue };
 }
 
-/** The user's rows: all there when `onRead` is told, or the transaction is done. `keyOf`: what orders them. */
+/** The user's rows: complete when `onRead` is called, or the transaction is done. `keyOf`: a row's key. */
 function readRows<Row>(
   store: IDBObjectStore,
   userId: string,
@@ -259,14 +264,14 @@ function write(transaction: IDBTransaction, userId: string, changes: readonly Ch
       at += items.length;
     }
     if (at >= changes.length)
-      transaction.commit?.(); // at once, should the page be left now
+      transaction.commit?.(); // without waiting: the page may be left now
     else if (request === null) writeOn();
     else request.onsuccess = abortingIn(transaction, writeOn);
   };
   writeOn();
 }
 
-/** The items that are put from there on, one after the other. */
+/** The items of the run of puts that begins at `start`. */
 function itemsFrom(changes: readonly Change[], start: number): ConfirmedItem[] {
   const items: ConfirmedItem[] = [];
   for (let at = start; ; at += 1) {
@@ -283,7 +288,7 @@ function writeBlocks(transaction: IDBTransaction, userId: string, items: readonl
   }
 }
 
-/** Ask for one change; null: it is one of the head. */
+/** Request one change; null: it is one of the head. */
 function writeOne(transaction: IDBTransaction, userId: string, change: Change): IDBRequest | null {
   const [items, queue] = [transaction.objectStore(ITEMS), transaction.objectStore(QUEUE)];
   if ("set" in change) return null;
@@ -298,12 +303,12 @@ function writeOne(transaction: IDBTransaction, userId: string, change: Change): 
   return transaction.objectStore(HEADS).delete(userId);
 }
 
-/** Whether more than the claim was ever stored. */
+/** Whether the row has a head, or only says who claimed the user. */
 function isHead(row: HeadRow | undefined): row is HeadRow & Head {
   return row?.replica !== undefined;
 }
 
-/** Arrays sort after everything else: the keys [user, anything]. */
+/** All keys [user, anything]: arrays sort after everything else. */
 function ofUser(userId: string): IDBKeyRange {
   return IDBKeyRange.bound([userId], [userId, []]);
 }
@@ -323,10 +328,10 @@ function done(transaction: IDBTransaction): Promise<void> {
   });
 }
 
-/** What `abortingIn` has caught. */
+/** The errors that `abortingIn` has caught. */
 const thrown = new WeakMap<IDBTransaction, unknown>();
 
-/** `act`; what it throws aborts the transaction, and is what `done` rejects with. */
+/** `act`, made to abort the transaction if it throws; `done` then rejects with that error. */
 function abortingIn(transaction: IDBTransaction, act: () => void): () => void {
   return () => {
     try {

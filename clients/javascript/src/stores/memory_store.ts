@@ -1,4 +1,4 @@
-/** A store that ends with the page or the process. */
+/** A store that is lost with the page or the process. */
 
 import { type Change, type Stored, UserState } from "../data/user_state.js";
 import type { Store } from "./store.js";

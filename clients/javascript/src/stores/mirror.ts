@@ -1,4 +1,4 @@
-/** What a client goes on with where its store fails. rejoining.ts makes it and what the store holds one again. */
+/** What a client goes on with if its store fails. rejoining.ts merges it with what the store holds. */
 
 import type { PendingWrite } from "../data/stored.js";
 import { type Change, type Stored, UserState, userState } from "../data/user_state.js";
@@ -6,12 +6,12 @@ import { type Change, type Stored, UserState, userState } from "../data/user_sta
 /** What a store holds, or would hold if it worked. */
 export class Mirror {
   #state: UserState | null;
-  /** Operations and origins that it has, or has had: of the store's writes all others are news. */
+  /** Ids and origins of the writes that it has, or had: any other write in the store is news. */
   readonly #known = new Set<string>();
-  /** What was noted since the fork, or the last `take`. */
+  /** The changes noted since the fork, or the last `take`. */
   #missed: Change[] = [];
   #isForked = false;
-  /** Nothing of what the store holds may stay. */
+  /** Whether all that the store holds has to go. */
   #isErased = false;
 
   constructor(state: UserState | null) {
@@ -55,7 +55,7 @@ export class Mirror {
     this.#known.clear();
   }
 
-  /** Go on under another replica; what there is then, for a client. */
+  /** Go on under another replica; returns the state from which a client goes on. */
   fork(replica: string): UserState | null {
     this.#isForked = true;
     if (this.#state === null) return null;
@@ -64,13 +64,13 @@ export class Mirror {
     return stateOf(this.#state.stored());
   }
 
-  /** Become this: what the store held was taken over. */
+  /** Become `stored`, into which what the store held was merged. */
   replace(stored: Stored): void {
     for (const write of stored.queue) this.#know(write);
     this.#state = userState(stored);
   }
 
-  /** Whether it has the write, or has had it. */
+  /** Whether it has the write, or had it. */
   knows({ operation_id, origin = "" }: PendingWrite): boolean {
     return this.#known.has(operation_id) || this.#known.has(origin);
   }
@@ -86,7 +86,7 @@ export class Mirror {
   }
 }
 
-/** As a client has it; null: nothing is kept. */
+/** `stored` as a client uses it; null: nothing is kept. */
 export function stateOf(stored: Stored | null): UserState | null {
   return stored && userState(stored);
 }

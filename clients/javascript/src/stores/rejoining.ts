@@ -1,4 +1,4 @@
-/** How what a store holds, and what a client has gone on with in memory, become one again. */
+/** Merges what a store holds with what a client has gone on with in memory. */
 
 import { prefixIn, WATCHLIST } from "../data/keys.js";
 import type { ConfirmedItem, PendingWrite } from "../data/stored.js";
@@ -7,8 +7,8 @@ import type { Mirror } from "./mirror.js";
 import type { Store } from "./store.js";
 
 /**
- * Bring `store` up to date with what `mirrors` are, by user; rejects as the store does. `onMerged`: the store held of this
- * user what its mirror lacked. `onJoined`: it has all of it, and nothing was saved since.
+ * Bring `store` up to date with `mirrors`, by user; rejects as the store does. `onMerged`: the store had something of
+ * this user's that its mirror lacked. `onJoined`: the store has all, and nothing was saved in memory since.
  */
 export async function rejoin(
   store: Pick<Store, "claim" | "save">,
@@ -31,12 +31,12 @@ export async function rejoin(
   onJoined();
 }
 
-/** A user of whom something was saved since. */
+/** A user with changes that the store has not got yet. */
 function oneAhead(mirrors: ReadonlyMap<string, Mirror>): [string, Mirror] | undefined {
   return Array.from(mirrors).find(([, mirror]) => mirror.isAhead);
 }
 
-/** One state of both; null: the store has nothing that `mirror` lacks. */
+/** Both merged; null: the store has nothing that `mirror` lacks. */
 function merged(stored: Stored, mirror: Mirror): Stored | null {
   if (mirror.isErased) return null;
   const news = stored.queue.filter((write) => !mirror.knows(write));
@@ -45,7 +45,9 @@ function merged(stored: Stored, mirror: Mirror): Stored | null {
   return news.length > 0 || isFirst ? mergedWith(mine, stored, news, isFirst) : null;
 }
 
-/** `news`: all that `mine` lacks of what is stored; `areListsStored`: whose lists. */
+/**
+ * `news`: the stored writes that `mine` lacks; `areListsStored`: the lists are taken from the store, else from `mine`.
+ */
 function mergedWith(
   mine: UserState | null,
   stored: Stored,
@@ -66,7 +68,7 @@ function mergedWith(
   return { head: { ...head, operations, clock }, items: Array.from(items), queue };
 }
 
-/** The lists beside the watchlist as `kept` has them; adds go on from those numbered since. */
+/** The lists beside the watchlist as `kept` has them, but with the numbering of `mine`. */
 function listsOf(kept: Head, mine: Head | undefined): Pick<Head, "lists"> {
   const lists: Record<string, ListHead> = { ...kept.lists };
   for (const [prefix, { replica, adds }] of Object.entries(mine?.lists ?? {}))
@@ -74,14 +76,14 @@ function listsOf(kept: Head, mine: Head | undefined): Pick<Head, "lists"> {
   return { lists };
 }
 
-/** A stored write as it is wanted now: in another journal the old number means nothing. */
+/** A stored write as it is to be sent now: a revision observed in another journal means nothing. */
 function asOf(now: Head, before: Head, write: PendingWrite): PendingWrite {
   const prefix = prefixIn(write.content_id);
   const [is, was] = [now, before].map((head) => (prefix === WATCHLIST ? head : head.lists?.[prefix]));
   return is === undefined || is.epoch === was?.epoch ? write : { ...write, observed: is.revision };
 }
 
-/** The changes that make of `stored` what `mirror` is. */
+/** The changes that turn `stored` into what `mirror` has. */
 function replacing(stored: Stored | null, { state, isErased }: Mirror): Change[] {
   if (state === null) return isErased ? [{ erase: true }] : [];
   const { head, items, queue } = state.stored();

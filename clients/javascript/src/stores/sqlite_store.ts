@@ -8,24 +8,26 @@ import { DeletedError, type Store } from "./store.js";
 type Value = string | number;
 type Row = Readonly<Record<string, unknown>>;
 
-/** Runs one statement with its parameters; answers with the rows, by name of column. One connection, and nobody else's. */
+/**
+ * Runs one statement with its parameters; answers with the rows, by name of column. It needs a connection of its own.
+ */
 export type Execute = (sql: string, parameters: Value[]) => readonly Row[] | Promise<readonly Row[]>;
 
-/** Rows in one statement: some SQLite take no more than 999 parameters. */
+/** How many rows go into one statement: some builds of SQLite accept no more than 999 parameters. */
 const ROWS_AT_ONCE = 200;
 
 const HEAD = "head";
 const ITEM = "item";
 const WRITE = "write";
 
-/** For one client. */
+/** A store for a single client. */
 export class SqliteStore implements Store {
   readonly #execute: Execute;
   readonly #inTurn = new InTurn();
-  /** Users who were claimed, and must have rows. */
+  /** Users who were claimed: their rows must be there. */
   readonly #kept = new Set<string>();
 
-  /** It makes a table `syncd_client`. */
+  /** Creates a table `syncd_client`, when it is first used. */
   constructor(execute: Execute) {
     this.#execute = execute;
   }
@@ -57,14 +59,14 @@ export class SqliteStore implements Store {
         try {
           await this.#execute("ROLLBACK", []);
         } catch {
-          // The first error says more; a full disk has rolled back by itself.
+          // The first error says more; on a full disk SQLite has already rolled back.
         }
         throw error;
       }
     });
   }
 
-  /** The connection is the app's. */
+  /** Does nothing: the connection is the app's. */
   close(): void {
     // There is nothing of its own to release.
   }
@@ -82,7 +84,7 @@ export class SqliteStore implements Store {
     return rows.map(({ json }) => JSON.parse(String(json)) as T);
   }
 
-  /** Runs of rows to be put are put together. */
+  /** Rows that are put one after the other go into common statements. */
   async #write(userId: string, changes: readonly Change[]): Promise<void> {
     const [before] = await this.#load<Head>(userId, HEAD);
     if (before === undefined && this.#kept.has(userId)) throw new DeletedError();
@@ -102,7 +104,7 @@ export class SqliteStore implements Store {
     await this.#put(userId, puts);
   }
 
-  /** `rows`: kind, key and text of each, one after the other. */
+  /** `rows`: for each row its kind, key and text, in one flat array. */
   async #put(userId: string, rows: readonly Value[]): Promise<void> {
     for (let at = 0; at < rows.length; at += 3 * ROWS_AT_ONCE) {
       const some = rows.slice(at, at + 3 * ROWS_AT_ONCE);
@@ -123,7 +125,7 @@ export class SqliteStore implements Store {
   }
 }
 
-/** Which of the user's rows go. */
+/** The condition for the user's rows that `change` deletes, with its parameters. */
 function whereOf(change: Change): [string, ...Value[]] {
   if ("drop" in change) return [" AND kind = ? AND key = ?", ITEM, change.drop];
   if ("settle" in change) return [" AND kind = ? AND key = ?", WRITE, change.settle];
