@@ -114,11 +114,11 @@ var EventReader = class {
   #type = "";
   #data = [];
   #size = 0;
-  /** Characters of the event that is not whole yet. */
+  /** How many characters of an incomplete event are held. */
   get size() {
     return this.#size + this.#rest.length;
   }
-  /** The events that `text` completes, which comes behind what was given before. */
+  /** The events that are completed by `text`, the next part of the answer. */
   feed(text) {
     this.#rest += text;
     if (!/[\r\n]/u.test(text)) return [];
@@ -126,7 +126,7 @@ var EventReader = class {
     this.#rest = lines.pop() ?? "";
     return lines.map((line) => this.#take(line)).filter((event) => event !== null);
   }
-  /** Null: it completes no event. */
+  /** The event that `line` completes, or null. */
   #take(line) {
     const [name = ""] = line.split(":", 1);
     const value = line.slice(name.length + 1).replace(/^ /u, "");
@@ -163,7 +163,7 @@ var HttpTransport = class {
   open(target) {
     void this.#open(target);
   }
-  /** Put it into the next request; what is put out together goes together. */
+  /** Put it into the next request, together with all that is sent in the same turn. */
   send(message) {
     this.#outgoing.push(message);
     if (!this.#isWriting) void this.#writeAll();
@@ -181,7 +181,7 @@ var HttpTransport = class {
       this.#line.putLast((core) => core.openFailed(answer?.status, answer?.retryAfterS, answer?.problem));
     }
   }
-  /** To its end: a connection with something left in it serves no other request. */
+  /** Read an answer to its end: with something left unread, its connection would serve no other request. */
   async #read(response) {
     const next = textsOf(response, this.#line);
     const events = new EventReader();

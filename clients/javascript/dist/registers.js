@@ -77,7 +77,7 @@ function checkedWords(operation, key, said) {
   const members = {
     ...said.data,
     position_seconds: said.data?.["position_seconds"] ?? "",
-    // the rules of devices have neither
+    // no rule of devices uses these two
     state: said.data?.["state"] ?? "playing"
   };
   const data = {};
@@ -392,11 +392,14 @@ function asMessage(write) {
 var Reports = class {
   #last = /* @__PURE__ */ new Map();
   #held = /* @__PURE__ */ new Map();
-  /** What is shown and not in the queue yet, in the order in which each content was first held. */
+  /** The reports that are shown but not queued yet, in the order in which each content was first held. */
   get held() {
     return Array.from(this.#held);
   }
-  /** Note a report; whether it goes on with what was reported before, as playing does: at up to twice the speed. */
+  /**
+   * Note a report; whether playing on leads there from the one before: at up to double speed, give or take some
+   * seconds.
+   */
   goesOn(key, data, nowMs) {
     const last = this.#last.get(key);
     const { position_seconds, state } = data;
@@ -406,7 +409,7 @@ var Reports = class {
     const start = last.position_seconds;
     return position_seconds >= start - 1 && position_seconds <= start + 2 * elapsedS + 3;
   }
-  /** Hold a report; it takes the place of an earlier one. */
+  /** Hold a report; it replaces an earlier one that is held. */
   hold(key, report) {
     this.#held.set(key, report);
   }
@@ -432,7 +435,7 @@ var Registers = class {
     this.#collections = collections;
     this.#timers = timers;
   }
-  /** What is held is gathered when it is looked at: an app may report thousands of contents at once. */
+  /** Held reports are gathered only when this is read: an app may report thousands of contents at once. */
   get transient() {
     if (!this.#isHeldShown) {
       this.#isHeldShown = true;
@@ -445,7 +448,7 @@ var Registers = class {
     return this.#transient;
   }
   // What the user writes
-  /** As `Core.enqueue`. */
+  /** Does what `Core.enqueue` promises. */
   enqueue(operation, key, { origin, ...carried }, nowMs) {
     const said = { ...sayable(operation, key, carried), origin };
     if (operation === "report") this.#report(key, said.data ?? {}, nowMs);
@@ -456,8 +459,8 @@ var Registers = class {
       this.#collections.enqueue(operation, key, nowMs, said);
   }
   /**
-   * Have the queue as this part would have filled it, had it been here: words as it checks them, without updates of progress
-   * of which a later one has all, and without what is known of a device.
+   * Bring the queue to what it would be had this part been loaded from the start: with checked members, without updates
+   * of progress that a later one replaces, and without updates of a device that say nothing new.
    */
   tidy() {
     const { state } = this.#collections;
@@ -494,7 +497,7 @@ var Registers = class {
       this.#putReport(key, data, nowMs);
     }
   }
-  /** Queue what is held, as of when it was reported. */
+  /** Queue the held reports, stamped with the time of the report. */
   flush() {
     for (const [key, { data, atMs }] of this.#reports.held) {
       this.#letGo(key);
@@ -505,7 +508,7 @@ var Registers = class {
     this.#put("update", key, { data }, atMs);
     if (!this.#timers.isRunning("report")) this.#timers.start("report", REPORT_MS);
   }
-  /** Queue a write of progress, in the place of those updates that are still to be sent: they would say no more. */
+  /** Queue a write of progress; it replaces the updates that are still to be sent, and has what they say. */
   #put(operation, key, said, atMs) {
     const { state, queue } = this.#collections;
     if (this.#collections.hasWriteOf(said.origin)) return;
@@ -526,7 +529,7 @@ var Registers = class {
     this.#collections.markUpdated();
   }
   // What the service says
-  /** A message as one about a list; null: one that is not as it should be. A hint is noted. */
+  /** A message as one about a list; null: it is malformed. Hints and the catalogue are noted. */
   read(message) {
     const read = asOfList(message);
     const { asked } = this.#collections;
@@ -541,7 +544,7 @@ var Registers = class {
     if (hints === null || device_id === void 0 || is_online === void 0 || last_seen === void 0) return;
     this.#setHints({ ...hints, [device_id]: { is_online, last_seen } });
   }
-  /** The connection has ended: nobody tells any more who is online. */
+  /** Forget which devices are online: the connection has ended. */
   endHints() {
     if (this.transient.hints !== null) this.#setHints(null);
   }

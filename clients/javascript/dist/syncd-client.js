@@ -552,7 +552,7 @@ var UserState = class _UserState {
   /** Content id -> the numbers of its writes, in order. */
   #numbers = /* @__PURE__ */ new Map();
   #version = 0;
-  /** By what their keys begin with, the lists of `#version`, for the writes they were made with. */
+  /** The lists shown at `#version`, by prefix, with the writes that they were made with. */
   #lists = /* @__PURE__ */ new Map();
   constructor(head, items = [], queue = []) {
     this.head = head;
@@ -560,7 +560,7 @@ var UserState = class _UserState {
     this.queue = new Map(Array.from(queue, (write2) => [write2.number, write2]));
     for (const write2 of this.queue.values()) this.#index(write2);
   }
-  /** What is to be stored to have the same again. */
+  /** All of it, to be stored. */
   stored() {
     return { head: this.head, items: Array.from(this.items.values()), queue: Array.from(this.queue.values()) };
   }
@@ -576,11 +576,11 @@ var UserState = class _UserState {
       epoch: null
     });
   }
-  /** Where a list stands; one of which nothing is kept, as it is at first. */
+  /** Up to where a list is known; the start, if nothing is kept of it. */
   headOf(prefix) {
     return prefix === WATCHLIST ? this.head : this.head.lists?.[prefix] ?? NEW_LIST;
   }
-  /** Another number whenever `list` or the length of the queue may be another. */
+  /** A number that changes whenever `list` or the length of the queue may have changed. */
   get version() {
     return this.#version;
   }
@@ -607,7 +607,7 @@ var UserState = class _UserState {
       this.#numbers.clear();
     }
   }
-  /** The writes of this key, in order. */
+  /** The writes to this key, in order. */
   writesOf(key) {
     const numbers = Array.from(this.#numbers.get(key) ?? []);
     return numbers.map((number) => this.queue.get(number)).filter((write2) => write2 !== void 0);
@@ -620,8 +620,8 @@ var UserState = class _UserState {
     return isListed;
   }
   /**
-   * A list to show: with the queue applied, and then `writes` that are not in it yet. The same array, frozen, and the
-   * same items in it, as long as they are the same. Cost: O(n log n) after a change, n of all lists, else O(1).
+   * A list to show: with the queue applied, and then `writes`, which are not in it yet. The same frozen array, with the
+   * same items, until they change. Cost: O(n log n) after a change, n counting all lists, else O(1).
    */
   list(writes = [], prefix = WATCHLIST) {
     const before2 = this.#lists.get(prefix);
@@ -654,11 +654,11 @@ var UserState = class _UserState {
 var SnapshotPieces = class {
   #last = null;
   #items = [];
-  /** Where the service is asked to go on; null: nothing was collected. */
+  /** Where the service is to go on; null: nothing was collected, or the last piece was. */
   get cursor() {
     return this.#last?.next ?? null;
   }
-  /** Keep `piece`; false, and nothing is kept, if it neither starts a list nor continues this one. */
+  /** Keep `piece`; if it neither starts a list nor continues this one, drop all and return false. */
   collect(piece2) {
     if (piece2.start) {
       this.drop();
@@ -670,17 +670,17 @@ var SnapshotPieces = class {
     for (const item2 of piece2.items) this.#items.push(item2);
     return true;
   }
-  /** The list, once its last piece was collected. */
+  /** The whole list, once its last piece was collected. */
   snapshot() {
     if (this.#last === null || this.#last.next !== void 0) return null;
     const { revision, epoch } = this.#last;
     return { revision, epoch, items: this.#items };
   }
-  /** Drop what is of another list than this one. */
+  /** Drop the pieces unless they belong to this snapshot. */
   keepOnly(revision, epoch) {
     if (!this.#isOf(revision, epoch)) this.drop();
   }
-  /** Keep nothing. */
+  /** Drop all pieces. */
   drop() {
     this.#last = null;
     this.#items = [];
@@ -694,16 +694,17 @@ var SnapshotPieces = class {
 var MAX_IN_FLIGHT = 64;
 var WriteQueue = class {
   #writes;
-  /** By operation id, as it was sent. */
+  /** The writes in flight by operation id, as they were sent. */
   #inFlight = /* @__PURE__ */ new Map();
-  /** Number -> the revision at which its effect is in the list. */
+  /** For the number of an answered write, the revision from which the list has its effect. */
   #answered = /* @__PURE__ */ new Map();
-  /** `writes`: by number, in order; the state's own, looked at again at each call. */
+  /** `writes`: by number, in order; the state's own map, read afresh at each call. */
   constructor(writes) {
     this.#writes = writes;
   }
   /**
-   * What may be sent now, in order; it is in flight from here on. `mayBeSent`: whether the collection of a key is followed.
+   * The writes that may be sent now, in order; they are in flight from here on. `mayBeSent`: whether a key's collection
+   * is followed.
    *
    * One write per content at a time, so that the order holds even when one has to be repeated.
    */
@@ -722,7 +723,7 @@ var WriteQueue = class {
     }
     return taken;
   }
-  /** The write of this id, if it waits for its answer. */
+  /** The write with this id, if it is in flight. */
   inFlight(operationId) {
     const sent = typeof operationId === "string" ? this.#inFlight.get(operationId) : void 0;
     return sent && this.#writes.get(sent.number);
@@ -748,7 +749,7 @@ var WriteQueue = class {
     this.release(operation_id);
     this.#answered.set(number, revision);
   }
-  /** Take the numbers of the answered writes of a list that have taken effect by `revision`: they are settled. */
+  /** Remove the answered writes of a list that have taken effect by `revision`, as settled; their numbers. */
   takeSettled(prefix, revision) {
     const settled = Array.from(this.#answered).filter(
       ([number, reached]) => reached <= revision && prefixIn(this.#writes.get(number)?.content_id ?? "") === prefix
@@ -764,14 +765,17 @@ var UserCollections = class {
   userId;
   state;
   queue;
-  /** By prefix, of the lists that the device follows: is connected for. The watchlist is the first. */
+  /** The collections that the device follows, that is, is connected for, by prefix. The watchlist is the first. */
   #pieces = /* @__PURE__ */ new Map();
-  /** Null: what they need is not here; they are not followed then. */
+  /** Null: the part for registers is not loaded, and they are not followed. */
   registers = null;
   /** The collections that the attempt or connection under way asks for. */
   asked = [];
   #newReplica;
-  /** Of the writes in the queue; of those that are of no call, from before, their own names: by those they may be called for again. */
+  /**
+   * The origins of the writes in the queue. Writes of older releases have none: their ids, by which they may be called
+   * for again.
+   */
   #origins = /* @__PURE__ */ new Set();
   /** The greatest stamp of the service in this run. */
   #seen = NEVER;
@@ -780,7 +784,7 @@ var UserCollections = class {
   // it is shown for the first time
   /**
    * `stored`: what is kept of the user, null if nothing is; becomes the collections' own. `newReplica`: gives a name that
-   * nobody ever had.
+   * was never used before.
    */
   constructor(userId, stored, newReplica) {
     this.userId = userId;
@@ -791,11 +795,11 @@ var UserCollections = class {
     this.follow(WATCHLIST);
     for (const { origin, operation_id } of this.state.queue.values()) this.#origins.add(origin ?? operation_id);
   }
-  /** Note that the service is asked for all that the device follows, until the next call. */
+  /** Note that the service is asked for all that the device follows now; holds until the next call. */
   ask() {
     this.asked = Array.from(this.#pieces.keys());
   }
-  /** Follow the collections that the queue has writes of, and these; whether one was not followed before. */
+  /** Follow these and the collections that the queue has writes to; whether one was not followed before. */
   followAll(prefixes) {
     const queued = Array.from(this.state.queue.values(), ({ content_id }) => prefixIn(content_id));
     return [...queued, ...prefixes].map((prefix) => this.follow(prefix)).includes(true);
@@ -809,7 +813,7 @@ var UserCollections = class {
   isFollowed(prefix) {
     return this.#pieces.has(prefix);
   }
-  /** Of a collection that is followed. */
+  /** The pieces of a collection that is followed. */
   pieces(prefix) {
     const pieces = this.#pieces.get(prefix) ?? new SnapshotPieces();
     this.#pieces.set(prefix, pieces);
@@ -819,14 +823,14 @@ var UserCollections = class {
   head(prefix) {
     return this.state.headOf(prefix);
   }
-  /** Take what is to be stored since the last call, and whether the app should look at the list again. */
+  /** What is to be stored since the last call, and whether the app should look again; both start afresh. */
   takeChanges() {
     const taken = { changes: this.#changes, hasUpdated: this.#hasUpdated };
     this.#changes = [];
     this.#hasUpdated = false;
     return taken;
   }
-  /** Have the app look again: what is not stored is another. */
+  /** Have the app look again: something that is not stored has changed. */
   markUpdated() {
     this.#hasUpdated = true;
   }
@@ -861,7 +865,7 @@ var UserCollections = class {
       }
     });
   }
-  /** The next one of the replica in this list. */
+  /** The replica's next tag in this list. */
   #newTag(prefix) {
     const { replica } = this.state.head;
     const before2 = this.head(prefix);
@@ -870,8 +874,8 @@ var UserCollections = class {
     return `${replica}:${adds}`;
   }
   /**
-   * Note the service's yes: settled once `revision` is reached; undefined: nothing had to change. `isSuperseded`:
-   * `timestamp` is that of another's word.
+   * Note the service's `ack`: the write is settled once `revision` is reached; undefined: nothing had to change.
+   * `isSuperseded`: `timestamp` is that of the later update that holds.
    */
   acknowledge(write2, revision, timestamp, isSuperseded = false) {
     if (!write2.isUnstamped) this.#advance(write2.timestamp);
@@ -881,10 +885,10 @@ var UserCollections = class {
     this.#settle(prefixIn(write2.content_id));
   }
   /**
-   * Give a write another stamp, for a service to which this one is too far ahead; or leave that to the service.
+   * Give a write another stamp, as the service finds this one too far ahead; or leave the stamp to the service.
    *
-   * If the wall clock is behind that stamp it has been ahead, and is right again. Then our clock goes back to what is known
-   * without the stamp, and all writes from this one on get new ones: the service cannot have taken theirs.
+   * A wall clock that is behind the stamp was ahead, and is right again. Then our clock goes back to what it would be
+   * without the stamp, and this write and all behind it get new ones: the service cannot have accepted theirs.
    */
   stampAgain(write2, nowMs) {
     const { physical } = write2.timestamp;
@@ -902,7 +906,7 @@ var UserCollections = class {
     }
     this.#change({ set: { clock: readingOf(clock) } });
   }
-  /** Our clock as it is without the stamps of `write` and those behind it in the queue. */
+  /** What our clock would be without the stamps of `write` and those behind it in the queue. */
   #clockWithout({ number }) {
     let clock = this.#seen;
     for (const { timestamp } of this.state.items.values()) clock = follow(clock, timestamp);
@@ -912,14 +916,15 @@ var UserCollections = class {
   #unstamp(write2) {
     this.restate({ ...write2, isUnstamped: true });
   }
-  /** Put a write in the place of the one of its number. */
+  /** Replace the write that has the same number. */
   restate(write2) {
     this.#change({ queue: write2 });
   }
   /**
-   * Number an add again, for a service that keeps no more of its replica; the last time leave that to it.
+   * Number an add under a new replica, as the service has no room for more tags of its old one; after `MAX_TAGS` tries,
+   * leave the tag to the service.
    *
-   * The stamp, too, then: what has waited for long is refused unless it has a tag or no stamp.
+   * And then the stamp, too: a write that has waited for long is refused if it has a stamp but no tag.
    */
   retag(write2) {
     this.#leaveReplica(write2);
@@ -928,7 +933,7 @@ var UserCollections = class {
     const sent = refusedTags < MAX_TAGS ? { tag: this.#newTag(prefixIn(write2.content_id)) } : { isUnstamped: true };
     this.restate({ ...untagged, refusedTags, ...sent });
   }
-  /** Undo what the service does not accept. */
+  /** Undo a write that the service does not accept. */
   refuse(write2) {
     this.drop(write2.number);
     this.#leaveReplica(write2);
@@ -954,7 +959,7 @@ var UserCollections = class {
     this.#hasUpdated = true;
     this.#settle(prefix);
   }
-  /** Put a snapshot in the place of what was confirmed. */
+  /** Replace what was confirmed by a snapshot. */
   applySnapshot(prefix, { revision, epoch, items }) {
     const before2 = this.head(prefix);
     const isOtherJournal = before2.epoch !== null && before2.epoch !== epoch || revision < before2.revision;
@@ -980,11 +985,11 @@ var UserCollections = class {
     this.#change({ erase: true });
   }
   // Within
-  /** Number adds under another name: the service would remember a gap in the old one's for ever. */
+  /** Number adds under another replica: the service would remember a gap in the old one's numbers for ever. */
   #leaveReplica({ tag }) {
     if (tag?.startsWith(`${this.state.head.replica}:`)) this.#change({ set: { replica: this.#newReplica(), adds: 0 } });
   }
-  /** Leave stamps to the service that are not above its own: by them it would take `write` for unseen. */
+  /** Leave stamps that are not above the service's own to the service: they would say that `write` was not seen. */
   #unstampBehind({ number, content_id }, timestamp) {
     for (const each of this.state.writesOf(content_id)) {
       if (each.number > number && compareTimestamps(each.timestamp, timestamp) <= 0) this.#unstamp(each);
@@ -996,7 +1001,7 @@ var UserCollections = class {
     const clock = follow(this.state.head.clock, timestamp);
     if (clock !== this.state.head.clock) this.#change({ set: { clock } });
   }
-  /** `revision`: up to which answered writes have taken effect. */
+  /** Take the answered writes that have taken effect by `revision` out of the queue. */
   #settle(prefix, revision = this.head(prefix).revision) {
     for (const number of this.queue.takeSettled(prefix, revision)) this.drop(number);
   }
@@ -2129,7 +2134,7 @@ var WebSocketTransport = class {
     if (answer2 === null) giveUp();
     else this.#line.putLast((core) => core.openFailed(answer2.status, answer2.retryAfterS, answer2.problem));
   }
-  /** Null: there is none. */
+  /** The service's answer that explains the refusal; null: there is none. */
   async #explanation(target) {
     if (globalThis.navigator?.onLine === false) return null;
     try {
@@ -2150,7 +2155,7 @@ var Link = class {
   #carrier = null;
   #endProbe = null;
   #isClosed = false;
-  /** How often the app's callback was asked. */
+  /** How often the app's callback was asked: only the last answer counts. */
   #questions = 0;
   constructor(service, put) {
     this.#service = service;
@@ -2160,16 +2165,16 @@ var Link = class {
   get address() {
     return this.#service.address;
   }
-  /** Whether it will report nothing more. */
+  /** Whether it reports nothing more. */
   get isClosed() {
     return this.#isClosed;
   }
-  /** Have the core told what the app's callback says; not any more what it says to an earlier question. */
+  /** Tell the core what the app's callback answers; an answer to an earlier question is dropped. */
   askToken() {
     this.#questions += 1;
     void this.#askToken(this.#questions);
   }
-  /** Open `target` and have the core told all that comes, to the end. */
+  /** Open `target` and tell the core all that comes, to the end. */
   open(transport, target, token) {
     if (transport === "websocket") this.#carrier = new WebSocketTransport(this, token);
     if (this.#carrier === null) void this.#openWithoutUpgrade(target, token, transport === "polling");
@@ -2185,7 +2190,7 @@ var Link = class {
       this.putLast((core) => core.openFailed());
     }
   }
-  /** Have the core told whether a WebSocket can be had. */
+  /** Tell the core whether a WebSocket can be had. */
   async probe(target, token) {
     const { probe } = await loadRefusedUpgrade();
     if (!this.#isClosed) this.#endProbe = probe(this, target, token);
@@ -2193,14 +2198,14 @@ var Link = class {
   send(message) {
     this.#carrier?.send(message);
   }
-  /** Report nothing more and close, code 1000, at whatever stage. */
+  /** Report nothing more and close with code 1000, at any stage. */
   drop() {
     this.#isClosed = true;
     this.#abort?.abort();
     this.#carrier?.drop();
     this.#endProbe?.();
   }
-  // What its transport reports to
+  // What the transport reports to
   recognized = recognized;
   put(happened) {
     if (!this.#isClosed) this.#putAlways(happened);
@@ -2449,7 +2454,7 @@ var LeaderTimeout = class {
   constructor(onExpired) {
     this.#onExpired = onExpired;
   }
-  /** Count from now, unless it counts already. */
+  /** Start counting, unless it is counting already. */
   start() {
     this.#timer ??= setTimeout(() => {
       this.#timer = void 0;
@@ -2464,8 +2469,8 @@ var LeaderTimeout = class {
 
 // src/tabs/leader_copy.ts
 var LeaderCopy = class {
-  // To be looked at only
-  /** Null: there is none. */
+  // Read-only for others
+  /** The name of the leader's engine; null: no leader is known. */
   leader = null;
   state = null;
   transport = null;
@@ -2475,13 +2480,13 @@ var LeaderCopy = class {
   /** Of the last batch, heard or told. */
   number = 0;
   #onApplied;
-  /** What came while the copy is on its way; null: it is here. */
+  /** The batches that came while the copy was on its way; null: the copy is here. */
   #pending = null;
-  /** `onApplied`: is told of each batch once the copy has its changes. */
+  /** `onApplied`: called with each batch once the copy has its changes. */
   constructor(onApplied) {
     this.#onApplied = onApplied;
   }
-  /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
+  /** Calls for what the leader had only in memory, to be made again; a write that is in the queue is not done twice. */
   get lost() {
     const unstored = this.storage === "memory" ? this.stored?.queue.values() ?? [] : [];
     const queued = Array.from(unstored, (write2) => ({ origin: write2.operation_id, ...write2 }));
@@ -2494,7 +2499,7 @@ var LeaderCopy = class {
       ...carriedBy(carried)
     }));
   }
-  /** This tab leads now: `leader` names its engine. */
+  /** Note that this tab leads now: `leader` is the name of its engine. */
   leads(leader) {
     this.leader = leader;
     this.storage = null;
@@ -2502,14 +2507,17 @@ var LeaderCopy = class {
     this.transient = null;
     this.#pending = null;
   }
-  /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
+  /**
+   * Note that this tab leads no more, and what it showed. `state`: to be assumed of the new leader until it tells its
+   * own.
+   */
   led({ state, transport, stored, transient }) {
     Object.assign(this, { leader: null, state, transport, stored, transient });
   }
   /**
-   * Note what a leader says; if a copy is wanted, what to take it by. That is if the leader is another one, or a batch before
-   * this one was lost, as in Chromium those are that come while a page stands at a breakpoint; HTML lets a page in the
-   * back/forward cache lose them, too.
+   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is a new one, or
+   * if an earlier batch was lost: Chromium loses those that come while a page stands at a breakpoint, and HTML allows it for
+   * a page in the back/forward cache.
    */
   hear(batch) {
     const { state, transport, storage, transient, leader, number = 0 } = batch;
@@ -2521,8 +2529,9 @@ var LeaderCopy = class {
     return isWanted && this.#pending;
   }
   /**
-   * Note what the leader has stored; whether that was wanted. What came since goes on top. `by`: the leader, who has told it
-   * after what it told before, or what `hear` has returned: what was read for an earlier one may lack what was lost since.
+   * Accept what the leader has stored, and apply the batches that came since; false: this copy was not wanted. `by`: the
+   * leader's name, if it has told the copy itself, or what `hear` returned: a copy that was read for an earlier request may
+   * lack what was lost since.
    */
   take(by, stored) {
     const pending = this.#pending;
@@ -2540,16 +2549,19 @@ var LeaderCopy = class {
 
 // src/tabs/open_calls.ts
 var OpenCalls = class {
-  /** What no others' names begin with, nor did those of the same user in the same tab before: their writes may still wait. */
+  /**
+   * Begins the names. No other session's names begin so, not even an earlier one's in this tab: its writes may still
+   * wait.
+   */
   #id = randomName();
   #calls = /* @__PURE__ */ new Map();
   #names = 0;
-  /** Null: to be gathered again. */
+  /** The writes of all calls; null: to be gathered again. */
   #writes = null;
   get size() {
     return this.#calls.size;
   }
-  /** What they would write, as it is shown: the same array as long as it is the same. */
+  /** What the calls will write, for showing it: the same array until it changes. */
   get writes() {
     if (this.#writes !== null) return this.#writes;
     const all = [];
@@ -2557,7 +2569,7 @@ var OpenCalls = class {
     this.#writes = all;
     return all;
   }
-  /** `writes`: what the call would write. */
+  /** `writes`: what the call will write. */
   add(call, writes = []) {
     const name = this.#newName();
     const [ended, onDone, onEnded] = latch();
@@ -2567,7 +2579,7 @@ var OpenCalls = class {
     this.#writes = null;
     return entry;
   }
-  /** One call for a write of each key; `contents`: with the names of the writes. */
+  /** Add one call that makes a write for each key; `contents`: the keys with the names of the writes. */
   addWrites(operation2, keys, carried) {
     const physical = Date.now();
     const contents = keys.map((key) => ({ name: this.#newName(), content_id: key }));
@@ -2585,7 +2597,7 @@ var OpenCalls = class {
       if (this.#calls.delete(name)) this.#writes = null;
     }
   }
-  /** Nobody will do them. */
+  /** Reject all: nobody will do them. */
   end(error) {
     for (const { onEnded } of this.#calls.values()) onEnded(error);
   }
@@ -2603,10 +2615,10 @@ var TabView = class {
   deps;
   /** Null: another tab leads. */
   engine = null;
-  /** Of the tab that leads, while it is another. */
+  /** What is known of the tab that leads, while that is another. */
   copy = new LeaderCopy((batch) => this.onApplied(batch));
   calls = new OpenCalls();
-  /** What registers need, to be looked at only; null: it has not come yet, or nobody needs it. */
+  /** The part for registers, read-only; null: it has not come yet, or is not needed. */
   part = null;
   #nothing = UserState.empty("");
   constructor(deps) {
@@ -2625,21 +2637,21 @@ var TabView = class {
   get stored() {
     return this.engine?.stored ?? this.copy.stored;
   }
-  /** How many writes are not settled. */
+  /** How many writes are not settled yet. */
   get queueLength() {
     return (this.stored?.queue.size ?? 0) + this.unstored.length;
   }
-  /** Another text whenever the list, the length of the queue or the revision may be another. */
+  /** A text that changes whenever the list, the length of the queue or the revision may have changed. */
   get version() {
     const { stored } = this;
     const transient = this.part && [this.transient?.version];
     return [this.copy.leader, this.unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
-  /** Of the list whose keys begin with `prefix`. */
+  /** The items of the list whose keys begin with `prefix`. */
   items(prefix) {
     return (this.stored ?? this.#nothing).list(this.unstored, prefix);
   }
-  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
+  /** The items of registers, or of the catalogue; undefined: the part for registers is not loaded yet. */
   registers(name) {
     return this.part?.VIEWS[name](this.stored ?? this.#nothing, this.unstored, this.transient);
   }
@@ -2649,7 +2661,7 @@ var TabView = class {
   has(key) {
     return (this.stored ?? this.#nothing).has(key, this.unstored);
   }
-  /** What is not in `stored` yet. */
+  /** The writes that are not in `stored` yet. */
   get unstored() {
     return this.engine === null ? this.calls.writes : NO_WRITES;
   }
@@ -2666,15 +2678,17 @@ var TabSession = class extends TabView {
   closed;
   #end;
   #tabs;
-  /** By name, the collections beside the watchlist that the app wants. */
+  /** The collections beside the watchlist that the app wants, by name. */
   #lists;
-  /** Those that other tabs' apps have wanted while this one led. */
+  /** The collections that other tabs' apps have asked for while this tab led. */
   #listsOfOthers = /* @__PURE__ */ new Set();
   #isClosed = false;
-  // Of the tab that leads, while it is another
+  // While another tab leads
   #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
-  /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
+  /**
+   * `lists`: the collections beside the watchlist that the app wants, by name; call `openLists` when there are more.
+   */
   constructor(userId, deps, lists) {
     super(deps);
     this.userId = userId;
@@ -2686,8 +2700,8 @@ var TabSession = class extends TabView {
     this.hello();
   }
   /**
-   * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
-   * fulfilled when they are stored, rejected where this tab can't know any more.
+   * Make one write for each key; their ids are canonical, and `carried` was checked. Returns the names of the writes,
+   * and a promise: fulfilled when they are stored, rejected if this tab can no longer know.
    */
   write(operation2, keys, carried = {}) {
     const { contents, ended, ...call } = this.calls.addWrites(operation2, keys, carried);
@@ -2695,18 +2709,21 @@ var TabSession = class extends TabView {
     this.deps.onEvents([{ type: "updated" }]);
     return { names: contents.map(({ name }) => name), stored: ended };
   }
-  /** Fulfilled when it is done. */
+  /** Have the leader do `call`; fulfilled when it is done. */
   call(call) {
     const open = this.calls.add(call);
     this.#make(open);
     return open.ended;
   }
-  /** Have whoever leads be connected for what the app wants. */
+  /** Have the tab that leads follow the collections that the app wants. */
   openLists() {
     for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
     void this.#loadRegisters();
   }
-  /** If somebody needs it: an app, or a write in the queue. One that does not come is asked for at the next connection. */
+  /**
+   * Load the part for registers, if an app or a queued write needs it. If it does not come, the next connection tries
+   * again.
+   */
   async #loadRegisters() {
     const queued = Array.from(this.engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
     if (this.part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
@@ -2718,19 +2735,19 @@ var TabSession = class extends TabView {
     this.engine?.useRegisters(this.part);
     this.deps.onEvents([{ type: "updated" }]);
   }
-  /** The page is hidden or left: what was reported should be written. */
+  /** Have reports written now: the page is hidden or left. */
   flush() {
     if (this.#lists.has(PROGRESS)) void this.call({ type: "flush" });
   }
-  /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
+  /** Have the leader answer, and connect without waiting longer: the user is here, or the network is back. */
   hello() {
     void this.call({ type: "hello" });
   }
-  /** The same, and whoever leads should be sure of the connection. */
+  /** The same, and have the leader make sure of the connection. */
   wake() {
     void this.call({ type: "wake" });
   }
-  /** Leave without a word to the app, once what it asked for is stored; fulfils `closed`. */
+  /** Leave once all that the app asked for is stored, without telling the app; fulfils `closed`. */
   async close() {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -2778,7 +2795,7 @@ var TabSession = class extends TabView {
     for (const call of this.calls) this.#make(call);
     this.#show();
   }
-  /** Tell the other tabs how this one stands, if it leads. */
+  /** If this tab leads, tell the other tabs its state. */
   announce() {
     if (this.engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
   }
@@ -2799,14 +2816,14 @@ var TabSession = class extends TabView {
     this.calls.markDone(batch.done);
     this.#emit(batch.events);
   }
-  /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
+  /** Begin again with what was stored: the rest must be neither shown nor sent, as its numbers will be given again. */
   #onStoreFailed = (error) => {
     if (this.#isClosed) return;
     if (error instanceof SupersededError) this.#onLost();
     else if (error instanceof ErasedError) this.#emit([{ type: "signed_out", user_id: this.userId, erased: true }]);
     else this.restart();
   };
-  /** Begin again with what the store, or what stands for it, has now. */
+  /** Begin again with what the store has now, or the memory that replaces it. */
   restart() {
     if (this.engine === null) return;
     this.#retire();
@@ -2858,7 +2875,9 @@ var TabSession = class extends TabView {
     const stored = this.engine?.stored?.stored();
     if (stored) this.#tabs.tell({ type: "stored", leader: this.copy.leader, stored });
   }
-  /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
+  /**
+   * Either an earlier leader's last batch, of which only a log-out counts, or this tab leads no more: a save will show.
+   */
   #onBatchOfAnother({ events }) {
     this.#emit(events.filter((event) => event.type === "signed_out"));
     this.deps.store.save(this.userId, []).catch(this.#onStoreFailed);
@@ -2908,12 +2927,12 @@ var TabSession = class extends TabView {
 // src/stores/mirror.ts
 var Mirror = class {
   #state;
-  /** Operations and origins that it has, or has had: of the store's writes all others are news. */
+  /** Ids and origins of the writes that it has, or had: any other write in the store is news. */
   #known = /* @__PURE__ */ new Set();
-  /** What was noted since the fork, or the last `take`. */
+  /** The changes noted since the fork, or the last `take`. */
   #missed = [];
   #isForked = false;
-  /** Nothing of what the store holds may stay. */
+  /** Whether all that the store holds has to go. */
   #isErased = false;
   constructor(state) {
     this.#state = state;
@@ -2949,7 +2968,7 @@ var Mirror = class {
     this.#isErased = false;
     this.#known.clear();
   }
-  /** Go on under another replica; what there is then, for a client. */
+  /** Go on under another replica; returns the state from which a client goes on. */
   fork(replica) {
     this.#isForked = true;
     if (this.#state === null) return null;
@@ -2957,12 +2976,12 @@ var Mirror = class {
     this.note([{ set: { replica, adds: 0 } }]);
     return stateOf(this.#state.stored());
   }
-  /** Become this: what the store held was taken over. */
+  /** Become `stored`, into which what the store held was merged. */
   replace(stored) {
     for (const write2 of stored.queue) this.#know(write2);
     this.#state = userState(stored);
   }
-  /** Whether it has the write, or has had it. */
+  /** Whether it has the write, or had it. */
   knows({ operation_id, origin = "" }) {
     return this.#known.has(operation_id) || this.#known.has(origin);
   }
@@ -2992,13 +3011,13 @@ var GuardedStore = class {
   #inner;
   #whenWorking;
   #deps;
-  /** Of the users that this client serves. */
+  /** What the store should hold for each user that this client serves. */
   #mirrors = /* @__PURE__ */ new Map();
   #backoff = new Backoff();
   #isWorking = true;
   #isClosed = false;
   #retry;
-  /** `whenWorking`: what `inner` is as long as it does not fail. */
+  /** `whenWorking`: the kind of storage that `inner` is while it works. */
   constructor(inner, whenWorking, deps) {
     this.#inner = withDeadlines(inner);
     this.#whenWorking = whenWorking;
@@ -3007,7 +3026,7 @@ var GuardedStore = class {
   get storage() {
     return this.#isWorking ? this.#whenWorking : "memory";
   }
-  /** As a store's. `copy`: with what to go on if the store fails and nothing else is known. */
+  /** As in `Store`. `copy`: what to go on with if the store fails and nothing else is known. */
   async claim(userId, isKnown, copy) {
     this.#isClosed = false;
     let known = copy;
@@ -3025,11 +3044,11 @@ var GuardedStore = class {
     this.#mirrors.set(userId, mirror);
     return mirror.fork(this.#deps.newReplica());
   }
-  /** As a store's; rejects where that fails. */
+  /** As in `Store`; rejects if the store fails. */
   async read(userId) {
     return stateOf(await this.#inner.read(userId));
   }
-  /** As a store's. */
+  /** As in `Store`. */
   async save(userId, changes) {
     if (this.#isWorking) {
       try {
@@ -3041,11 +3060,13 @@ var GuardedStore = class {
     }
     this.#mirrors.get(userId)?.note(changes);
   }
-  /** Whether what the user wanted to be erased is still in the store. */
+  /** Whether the user wanted an erasure that the store has not done yet. */
   owesErasure(userId) {
     return !this.#isWorking && this.#mirrors.get(userId)?.isErased === true;
   }
-  /** Another client serves the user now, or nobody does; what could not be stored yet is only kept for the latter. */
+  /**
+   * Another client serves the user now, or (not `isAnother`) none does; only then what could not be stored yet is kept.
+   */
   release(userId, isAnother) {
     if (isAnother || this.#isWorking) this.#mirrors.delete(userId);
   }
@@ -3056,7 +3077,7 @@ var GuardedStore = class {
     this.#mirrors.clear();
     this.#inner.close();
   }
-  /** Go on in memory. Throws `error` where it is no failure of the store. */
+  /** Go on in memory. Throws `error` again if it is no failure of the store. */
   #fail(error) {
     if (error instanceof SupersededError || error instanceof ErasedError) throw error;
     if (!this.#isWorking || this.#isClosed) return;
@@ -3080,7 +3101,7 @@ var GuardedStore = class {
     }
     if (!this.#isClosed) onStorage(this.#whenWorking, "the store works again");
   }
-  /** What is saved from here on goes into the store. */
+  /** Go back to the store: what is saved from here on goes into it. */
   #join() {
     if (this.#isClosed) return;
     for (const mirror of this.#mirrors.values()) mirror.join();
@@ -3128,15 +3149,15 @@ var IndexedDbStore = class {
   #keeper;
   #opening = null;
   #database = null;
-  /** What tells the database as it is from others of its name; null: it was never open. */
+  /** Which database of this name it is, by its MADE store; null: it was never open. */
   #made = null;
-  /** Whether one was deleted, or never there, since this client began. */
+  /** Whether the database was made since this client began: it was deleted, or was never there. */
   #wasMadeAgain = false;
-  /** The users that this client has claimed in the database as it is. */
+  /** The users that this client has claimed in this database. */
   #claimed = /* @__PURE__ */ new Set();
-  /** Those whose state it has looked for there. */
+  /** The users whose state it has looked for in this database. */
   #known = /* @__PURE__ */ new Set();
-  /** `keeper` names this client among all. */
+  /** `keeper`: the unique name of this client. */
   constructor(name, keeper) {
     this.#name = name;
     this.#keeper = keeper;
@@ -3188,7 +3209,7 @@ var IndexedDbStore = class {
     this.#database?.close();
     this.#forget();
   }
-  /** Whether nothing is kept of a user because that was in a database that is gone: nobody has erased it then. */
+  /** Whether a user's state is missing because its database was deleted, rather than erased by a client. */
   #mayBeDeleted(userId) {
     return this.#wasMadeAgain && !this.#known.has(userId);
   }
@@ -3241,7 +3262,7 @@ var IndexedDbStore = class {
     database.close();
     throw new Error("the database is of a newer version");
   }
-  /** Note whether it is the one that this client has known. */
+  /** Note whether it is the database that this client knew. */
   #compare({ objectStoreNames }) {
     const made = Array.from(objectStoreNames).find((name) => name.startsWith(MADE)) ?? "";
     if (this.#made !== null && this.#made !== made) {

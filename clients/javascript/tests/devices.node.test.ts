@@ -131,8 +131,8 @@ test("what needs a connection fails at once while the app wants to be offline, a
 test("what needs a token tells why there is none, without what getToken has thrown", async (context) => {
   const broken = await open(context, { getToken: () => Promise.reject(new RangeError("a secret")) });
   await assert.rejects(broken.client.lists(), { message: "no token: getToken failed: RangeError", code: null });
+  context.mock.timers.enable({ apis: ["setTimeout"] }); // before the client sets one that would keep this process
   const silent = await open(context, { getToken: () => new Promise<string>(() => undefined) });
-  context.mock.timers.enable({ apis: ["setTimeout"] });
   const asked = silent.client.lists();
   await new Promise((resolve) => setImmediate(resolve));
   context.mock.timers.tick(20_000);

@@ -1,6 +1,8 @@
-/** What a client's events come by: the platform's. In the legacy build legacy_event_target.ts stands in its place. */
+/**
+ * The platform's `EventTarget`, for a client's events. In the legacy build legacy_event_target.ts replaces this module.
+ */
 
-/** What has listeners; `SyncClient` says which. */
+/** What has listeners, and can call them; `Listening` types them. */
 export interface Dispatcher {
   dispatchEvent(event: { readonly type: string }): boolean;
 }

@@ -9,7 +9,7 @@ interface AnyEvent {
 
 type Listener = ((event: AnyEvent) => void) | { handleEvent(event: AnyEvent): void };
 
-/** As much of an `EventTarget` as makes sense without a tree of targets. */
+/** The part of an `EventTarget` that makes sense without a tree of targets. */
 export class SmallEventTarget implements Dispatcher {
   readonly #listeners = new Map<string, Map<Listener, boolean>>();
 
@@ -27,11 +27,11 @@ export class SmallEventTarget implements Dispatcher {
     if (listener !== null) this.#listeners.get(type)?.delete(listener);
   }
 
-  /** Call the listeners there are now, in order; what one throws is reported as an error that nobody caught. */
+  /** Call the listeners that there are now, in order; an error of one is reported as uncaught. */
   dispatchEvent(event: AnyEvent): boolean {
     const listeners = this.#listeners.get(event.type);
     for (const [listener, once] of Array.from(listeners ?? [])) {
-      if (!listeners?.has(listener)) continue; // removed by one before it
+      if (!listeners?.has(listener)) continue; // removed by an earlier listener
       if (once) listeners.delete(listener);
       try {
         if (typeof listener === "function") listener.call(this, event);
@@ -49,7 +49,7 @@ export class SmallEventTarget implements Dispatcher {
 const hasEventTarget = isConstructible(() => new EventTarget());
 const hasEvent = isConstructible(() => new Event("updated"));
 
-/** The platform's `EventTarget` where it can be inherited from. */
+/** The platform's `EventTarget` if it can be inherited from. */
 export const PlatformEventTarget: new () => Dispatcher =
   hasEventTarget && hasEvent ? globalThis.EventTarget : SmallEventTarget;
 

@@ -1,14 +1,14 @@
-/** `URL` in the legacy builds: React Native's own can be made of any text, and reads nothing in it (up to 0.77 at least). */
+/** `URL` in the legacy builds: React Native's own accepts any text, and does not parse it (up to 0.77 at least). */
 
 import { globalThis as everything } from "./legacy_global.js";
 
 const ADDRESS =
-  // biome-ignore lint/style/useNamedCaptureGroup: named ones are newer than Chromium 63
+  // biome-ignore lint/style/useNamedCaptureGroup: Chromium 63 has no named groups
   /^\s*([a-z][a-z0-9+.-]*:)\/\/(?:([^/?#@\\\s]*)@)?(\[[0-9a-f:.]+\]|[^/?#@:[\]\\\s]+)(?::(\d{1,5}))?(\/[^?#\\\s]*)?(\?[^#\s]*)?(#\S*)?\s*$/iu;
 const MAX_PORT = 65_535;
 const USUAL_PORTS: Readonly<Record<string, string>> = { "http:": "80", "ws:": "80", "https:": "443", "wss:": "443" };
 
-/** As much of a `URL` as tells where a service is. */
+/** The part of a `URL` that says where a service is. */
 export class SmallUrl {
   readonly protocol: string;
   readonly username: string;
@@ -18,7 +18,7 @@ export class SmallUrl {
   readonly search: string;
   readonly hash: string;
 
-  /** Throws a TypeError where `text` is no address with a host. */
+  /** Throws a TypeError if `text` is no address with a host. */
   constructor(text: string) {
     const [address, protocol = "", user = "", host = "", port = "", pathname = "/", search = "", hash = ""] =
       ADDRESS.exec(text) ?? [];
@@ -43,7 +43,7 @@ function readsAddresses(): boolean {
   }
 }
 
-/** The platform's, where it reads addresses. */
+/** The platform's `URL` if it parses addresses. */
 const UsableUrl: new (text: string) => SmallUrl = readsAddresses() ? everything.URL : SmallUrl;
 
 export { UsableUrl as URL };

@@ -1,9 +1,9 @@
 /**
- * What the client takes from and gives to its platform, in types of its own: an app may be compiled without the browser's
- * (`lib: dom`), and its platform may lack what the newest browsers have.
+ * What the client needs of its platform, in types of its own: an app may be compiled without the browser's (`lib:
+ * dom`), and its platform may lack what the newest browsers have.
  */
 
-/** What is used of a WebSocket: those of browsers, of Node and of the package `ws` are such. */
+/** What is used of a WebSocket: those of browsers, of Node and of the package `ws` have it. */
 export interface WebSocketLike {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;
@@ -33,7 +33,7 @@ export interface ListenerOptions {
   readonly signal?: SignalLike;
 }
 
-/** Random bytes, where the platform has good ones; else what `Math.random` has: names need to differ, not to be secret. */
+/** Random bytes: good ones if the platform has them, else from `Math.random`, as names need not be secret. */
 export function randomBytes(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   if (globalThis.crypto?.getRandomValues !== undefined) return crypto.getRandomValues(bytes);

@@ -1,10 +1,10 @@
-/** When a page comes back: its network, its device from sleep, or its user; and when it is left. */
+/** When a page's network or user returns, or its device wakes; and when the page is left. */
 
 /**
- * Call these whenever that happens, until the function that is returned is called. Without a page: never.
+ * Call these whenever that happens, until the returned function is called. Without a page: never.
  *
- * A page that is left and kept, to be shown again by the button "back", is not told of: what it begins to write then is not
- * written, and in Safari it locks the store for all pages that follow.
+ * It is not reported that a page is left and kept for the "back" button: what it begins to write then stays unwritten, and
+ * in Safari it locks the store for all pages that follow.
  */
 export function watchReturns(onReturn: () => void, onLeave: () => void): () => void {
   const { document } = globalThis;

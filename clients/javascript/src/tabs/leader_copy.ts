@@ -1,4 +1,4 @@
-/** What a tab knows of the one that leads: how it stands, and a copy of what it has stored. */
+/** What a tab knows of the tab that leads: its state, and a copy of what it has stored. */
 
 import type { Transport } from "../core/outputs.js";
 import type { State } from "../core/state.js";
@@ -7,23 +7,26 @@ import type { Transient } from "../data/register_views.js";
 import { type Storage, UserState } from "../data/user_state.js";
 import type { Batch, Call } from "../engine.js";
 
-/** What a leader says with each batch. `leader`: names its engine. `number`: one above that before; missing: of a release before. */
+/**
+ * What a leader says with each batch. `leader`: the name of its engine. `number`: one above the number of the batch before;
+ * missing: the leader is of an earlier release.
+ */
 export interface LeaderBatch extends Batch {
   readonly leader: string;
   readonly number?: number;
   readonly state: State;
   readonly transport: Transport | null;
   readonly storage: Storage;
-  /** Of the leader's registers. */
+  /** What the leader shows of registers without storing it. */
   readonly transient: Transient | null;
 }
 
-/** How a client stands, and what it shows. */
+/** A client's state, and what it shows. */
 type Standing = Pick<LeaderCopy, "state" | "transport" | "stored" | "transient">;
 
 export class LeaderCopy {
-  // To be looked at only
-  /** Null: there is none. */
+  // Read-only for others
+  /** The name of the leader's engine; null: no leader is known. */
   leader: string | null = null;
   state: State | null = null;
   transport: Transport | null = null;
@@ -33,18 +36,18 @@ export class LeaderCopy {
   /** Of the last batch, heard or told. */
   number = 0;
   readonly #onApplied: (batch: Batch) => void;
-  /** What came while the copy is on its way; null: it is here. */
+  /** The batches that came while the copy was on its way; null: the copy is here. */
   #pending: LeaderBatch[] | null = null;
 
-  /** `onApplied`: is told of each batch once the copy has its changes. */
+  /** `onApplied`: called with each batch once the copy has its changes. */
   constructor(onApplied: (batch: Batch) => void) {
     this.#onApplied = onApplied;
   }
 
-  /** What the leader had in memory only, to be called for again: what is in the queue is not done twice. */
+  /** Calls for what the leader had only in memory, to be made again; a write that is in the queue is not done twice. */
   get lost(): Call[] {
     const unstored = this.storage === "memory" ? (this.stored?.queue.values() ?? []) : [];
-    const queued = Array.from(unstored, (write) => ({ origin: write.operation_id, ...write })); // a report is of no call
+    const queued = Array.from(unstored, (write) => ({ origin: write.operation_id, ...write })); // a report has no call
     const held = (this.transient?.held ?? []).map((report) => ({ ...report, origin: report.content_id }));
     return [...queued, ...held].map(({ operation, content_id, origin, timestamp, ...carried }) => ({
       type: "change",
@@ -55,7 +58,7 @@ export class LeaderCopy {
     }));
   }
 
-  /** This tab leads now: `leader` names its engine. */
+  /** Note that this tab leads now: `leader` is the name of its engine. */
   leads(leader: string): void {
     this.leader = leader;
     this.storage = null;
@@ -64,15 +67,18 @@ export class LeaderCopy {
     this.#pending = null;
   }
 
-  /** This tab leads no more; so it stood. `state`: that of the tab that leads now, as long as it says no other. */
+  /**
+   * Note that this tab leads no more, and what it showed. `state`: to be assumed of the new leader until it tells its
+   * own.
+   */
   led({ state, transport, stored, transient }: Standing): void {
     Object.assign(this, { leader: null, state, transport, stored, transient });
   }
 
   /**
-   * Note what a leader says; if a copy is wanted, what to take it by. That is if the leader is another one, or a batch before
-   * this one was lost, as in Chromium those are that come while a page stands at a breakpoint; HTML lets a page in the
-   * back/forward cache lose them, too.
+   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is a new one, or
+   * if an earlier batch was lost: Chromium loses those that come while a page stands at a breakpoint, and HTML allows it for
+   * a page in the back/forward cache.
    */
   hear(batch: LeaderBatch): object | false | null {
     const { state, transport, storage, transient, leader, number = 0 } = batch;
@@ -85,8 +91,9 @@ export class LeaderCopy {
   }
 
   /**
-   * Note what the leader has stored; whether that was wanted. What came since goes on top. `by`: the leader, who has told it
-   * after what it told before, or what `hear` has returned: what was read for an earlier one may lack what was lost since.
+   * Accept what the leader has stored, and apply the batches that came since; false: this copy was not wanted. `by`: the
+   * leader's name, if it has told the copy itself, or what `hear` returned: a copy that was read for an earlier request may
+   * lack what was lost since.
    */
   take(by: string | object, stored: UserState | null): boolean {
     const pending = this.#pending;

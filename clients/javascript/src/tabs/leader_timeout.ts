@@ -1,6 +1,6 @@
-/** Finds a leader that does not answer: asleep in the background, say. */
+/** Notices a leader that does not answer, as one asleep in the background. */
 
-/** How long it may take to do a call. */
+/** How long a leader may take to do a call. */
 const LEADER_TIMEOUT_MS = 3000;
 
 export class LeaderTimeout {
@@ -11,7 +11,7 @@ export class LeaderTimeout {
     this.#onExpired = onExpired;
   }
 
-  /** Count from now, unless it counts already. */
+  /** Start counting, unless it is counting already. */
   start(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;

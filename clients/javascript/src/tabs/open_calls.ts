@@ -1,4 +1,4 @@
-/** What a tab has asked its leader for, and does not know to be done. */
+/** What a tab has asked of its leader, and does not know to be done yet. */
 
 import type { Carried } from "../data/item_fields.js";
 import type { ShownWrite } from "../data/list_view.js";
@@ -6,7 +6,7 @@ import type { CalledAction } from "../data/messages.js";
 import { type Call, type NamedContent, randomName } from "../engine.js";
 import { latch } from "./latch.js";
 
-/** `ended`: fulfilled when the call is done, and what it changes stored; nobody has to handle a rejection. */
+/** `ended`: fulfilled when the call is done and its changes are stored; a rejection need not be handled. */
 interface OpenCall {
   readonly name: string;
   readonly call: Call;
@@ -19,20 +19,23 @@ interface Entry extends OpenCall {
   readonly onEnded: (error: Error) => void;
 }
 
-/** By name, in the order of the calls. */
+/** The open calls by name, in the order in which they were made. */
 export class OpenCalls {
-  /** What no others' names begin with, nor did those of the same user in the same tab before: their writes may still wait. */
+  /**
+   * Begins the names. No other session's names begin so, not even an earlier one's in this tab: its writes may still
+   * wait.
+   */
   readonly #id = randomName();
   readonly #calls = new Map<string, Entry>();
   #names = 0;
-  /** Null: to be gathered again. */
+  /** The writes of all calls; null: to be gathered again. */
   #writes: readonly ShownWrite[] | null = null;
 
   get size(): number {
     return this.#calls.size;
   }
 
-  /** What they would write, as it is shown: the same array as long as it is the same. */
+  /** What the calls will write, for showing it: the same array until it changes. */
   get writes(): readonly ShownWrite[] {
     if (this.#writes !== null) return this.#writes;
     const all: ShownWrite[] = [];
@@ -41,18 +44,18 @@ export class OpenCalls {
     return all;
   }
 
-  /** `writes`: what the call would write. */
+  /** `writes`: what the call will write. */
   add(call: Call, writes: readonly ShownWrite[] = []): OpenCall {
     const name = this.#newName();
     const [ended, onDone, onEnded] = latch();
-    ended.catch(() => undefined); // who waits for it is told
+    ended.catch(() => undefined); // whoever awaits it still sees the rejection
     const entry = { name, call, ended, writes, onDone, onEnded };
     this.#calls.set(name, entry);
     this.#writes = null;
     return entry;
   }
 
-  /** One call for a write of each key; `contents`: with the names of the writes. */
+  /** Add one call that makes a write for each key; `contents`: the keys with the names of the writes. */
   addWrites(
     operation: CalledAction,
     keys: readonly string[],
@@ -76,7 +79,7 @@ export class OpenCalls {
     }
   }
 
-  /** Nobody will do them. */
+  /** Reject all: nobody will do them. */
   end(error: Error): void {
     for (const { onEnded } of this.#calls.values()) onEnded(error);
   }

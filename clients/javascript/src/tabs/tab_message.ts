@@ -5,10 +5,10 @@ import type { Call } from "../engine.js";
 import type { LeaderBatch } from "./leader_copy.js";
 
 export type TabMessage =
-  /** Whoever leads should do this. */
+  /** The tab that leads is to do this. */
   | { readonly type: "call"; readonly name: string; readonly call: Call }
-  /** The leader has stored something, and this has happened. */
+  /** The leader has stored changes, and this has happened. */
   | (LeaderBatch & { readonly type: "batch" })
-  /** Somebody could not read what the leader has stored. */
+  /** A tab could not read what the leader has stored, and asks for it. */
   | { readonly type: "ask_stored" }
   | { readonly type: "stored"; readonly leader: string; readonly stored: Stored };

@@ -1,12 +1,12 @@
 /**
- * One user in one tab. Of the tabs that show the same user one leads: its engine serves all of them. The others are
- * told what it has stored, and keep a copy; what their apps ask for they ask of it.
+ * One user in one tab. Of the tabs that show the same user, one leads: its engine serves all of them. It tells the
+ * others what it has stored, and they keep a copy; they pass the calls of their apps on to it.
  *
- * A tab keeps what it asked for until its leader says that it is done (stored, if it is a write); a new leader is asked
- * again. Calls have names, and a write in the queue knows its call: what is stored already is not done twice.
+ * A tab keeps each call until its leader says that it is done (stored, if it is a write), and makes it again to a new
+ * leader. Calls have names, and a write in the queue knows its call: so what is stored already is not done twice.
  *
- * Where the store fails the leader begins again with what it had stored, in memory; a tab that has missed something of
- * that asks for all of it. What a leader tells is numbered: a tab that has missed some of that reads all of it again.
+ * If the store fails, the leader begins again in memory, with what it had stored; a tab that has missed some of that
+ * asks for all of it. What a leader tells is numbered: a tab that has missed some of it reads everything again.
  */
 
 import type { SyncEvent } from "../core/events.js";
@@ -25,7 +25,7 @@ import type { TabSessionDeps } from "./tab_session_deps.js";
 import { TabView } from "./tab_view.js";
 import type { Tabs } from "./tabs.js";
 
-/** The names of writes, and when they are stored. */
+/** The names of writes, and the promise that they are stored. */
 interface Written {
   readonly names: string[];
   readonly stored: Promise<void>;
@@ -40,17 +40,19 @@ export class TabSession extends TabView {
   readonly closed: Promise<void>;
   readonly #end: () => void;
   readonly #tabs: Tabs<TabMessage>;
-  /** By name, the collections beside the watchlist that the app wants. */
+  /** The collections beside the watchlist that the app wants, by name. */
   readonly #lists: ReadonlyMap<string, unknown>;
-  /** Those that other tabs' apps have wanted while this one led. */
+  /** The collections that other tabs' apps have asked for while this tab led. */
   readonly #listsOfOthers = new Set<string>();
   #isClosed = false;
 
-  // Of the tab that leads, while it is another
+  // While another tab leads
   readonly #timeout = new LeaderTimeout(() => this.#tabs.takeLead(this.#onGranted, this.#onLost));
   #hasFollowed = false;
 
-  /** `lists`: by name, the collections beside the watchlist that the app wants; when they are more, `openLists`. */
+  /**
+   * `lists`: the collections beside the watchlist that the app wants, by name; call `openLists` when there are more.
+   */
   constructor(userId: string, deps: TabSessionDeps, lists: ReadonlyMap<string, unknown>) {
     super(deps);
     this.userId = userId;
@@ -63,8 +65,8 @@ export class TabSession extends TabView {
   }
 
   /**
-   * Do the same with each key, whose id is canonical; `carried` was checked. Returns the names of the writes, and a promise:
-   * fulfilled when they are stored, rejected where this tab can't know any more.
+   * Make one write for each key; their ids are canonical, and `carried` was checked. Returns the names of the writes,
+   * and a promise: fulfilled when they are stored, rejected if this tab can no longer know.
    */
   write(operation: CalledAction, keys: readonly string[], carried: Carried = {}): Written {
     const { contents, ended, ...call } = this.calls.addWrites(operation, keys, carried);
@@ -73,48 +75,51 @@ export class TabSession extends TabView {
     return { names: contents.map(({ name }) => name), stored: ended };
   }
 
-  /** Fulfilled when it is done. */
+  /** Have the leader do `call`; fulfilled when it is done. */
   call(call: Call): Promise<void> {
     const open = this.calls.add(call);
     this.#make(open);
     return open.ended;
   }
 
-  /** Have whoever leads be connected for what the app wants. */
+  /** Have the tab that leads follow the collections that the app wants. */
   openLists(): void {
     for (const list of this.#lists.keys()) void this.call({ type: "open_list", list });
     void this.#loadRegisters();
   }
 
-  /** If somebody needs it: an app, or a write in the queue. One that does not come is asked for at the next connection. */
+  /**
+   * Load the part for registers, if an app or a queued write needs it. If it does not come, the next connection tries
+   * again.
+   */
   async #loadRegisters(): Promise<void> {
     const queued = Array.from(this.engine?.stored?.queue.values() ?? [], ({ content_id }) => prefixIn(content_id));
     if (this.part !== null || ![...this.#lists.keys(), ...this.#listsOfOthers, ...queued].some(areRegisters)) return;
     try {
       this.part = await loadRegisters();
     } catch {
-      return; // there is no network
+      return; // no network now
     }
     this.engine?.useRegisters(this.part);
     this.deps.onEvents([{ type: "updated" }]);
   }
 
-  /** The page is hidden or left: what was reported should be written. */
+  /** Have reports written now: the page is hidden or left. */
   flush(): void {
     if (this.#lists.has(PROGRESS)) void this.call({ type: "flush" });
   }
 
-  /** The user is here, or the network is back: whoever leads should be awake, and connect without waiting longer. */
+  /** Have the leader answer, and connect without waiting longer: the user is here, or the network is back. */
   hello(): void {
     void this.call({ type: "hello" });
   }
 
-  /** The same, and whoever leads should be sure of the connection. */
+  /** The same, and have the leader make sure of the connection. */
   wake(): void {
     void this.call({ type: "wake" });
   }
 
-  /** Leave without a word to the app, once what it asked for is stored; fulfils `closed`. */
+  /** Leave once all that the app asked for is stored, without telling the app; fulfils `closed`. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -145,7 +150,7 @@ export class TabSession extends TabView {
     const { service, store } = this.deps;
     let stored: UserState | null;
     try {
-      // What a leader had in memory only was never in the store: that it is not there is no erasure.
+      // A leader in memory has stored nothing: that the store has nothing then does not mean that it was erased.
       const isKnown = this.#hasFollowed && this.copy.storage !== "memory";
       stored = await store.claim(this.userId, isKnown, this.copy.stored);
     } catch (error) {
@@ -168,7 +173,7 @@ export class TabSession extends TabView {
     this.#show();
   }
 
-  /** Tell the other tabs how this one stands, if it leads. */
+  /** If this tab leads, tell the other tabs its state. */
   announce(): void {
     if (this.engine !== null) this.#tellAll({ changes: [], events: [], done: [] });
   }
@@ -191,7 +196,7 @@ export class TabSession extends TabView {
     this.#emit(batch.events);
   }
 
-  /** What was not stored must be neither shown nor sent: it would be numbered twice. Begin again with what was. */
+  /** Begin again with what was stored: the rest must be neither shown nor sent, as its numbers will be given again. */
   readonly #onStoreFailed = (error: unknown): void => {
     if (this.#isClosed) return;
     if (error instanceof SupersededError) this.#onLost();
@@ -199,7 +204,7 @@ export class TabSession extends TabView {
     else this.restart();
   };
 
-  /** Begin again with what the store, or what stands for it, has now. */
+  /** Begin again with what the store has now, or the memory that replaces it. */
   restart(): void {
     if (this.engine === null) return;
     this.#retire();
@@ -212,7 +217,7 @@ export class TabSession extends TabView {
     this.#retire();
     this.deps.store.release(this.userId, true);
     if (!this.#tabs.canTell) {
-      this.copy.led({ state: null, transport: null, stored: this.copy.stored, transient: null }); // the other may stand anyhow, and nobody will say how
+      this.copy.led({ state: null, transport: null, stored: this.copy.stored, transient: null }); // the other tab's state cannot be known
       const reason = "another tab is connected";
       this.#emit([{ type: "disconnected", code: null, retry_in_ms: null, reason }]);
     }
@@ -258,7 +263,9 @@ export class TabSession extends TabView {
     if (stored) this.#tabs.tell({ type: "stored", leader: this.copy.leader as string, stored });
   }
 
-  /** The last words of a leader before, of which only a log-out counts; or this tab leads no more: saving tells. */
+  /**
+   * Either an earlier leader's last batch, of which only a log-out counts, or this tab leads no more: a save will show.
+   */
   #onBatchOfAnother({ events }: Batch): void {
     this.#emit(events.filter((event) => event.type === "signed_out"));
     this.deps.store.save(this.userId, []).catch(this.#onStoreFailed);
@@ -286,7 +293,7 @@ export class TabSession extends TabView {
     try {
       this.#take(wanted, await this.deps.store.read(this.userId));
     } catch {
-      if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" }); // this tab's store fails: the leader has it
+      if (!this.#isClosed) this.#tabs.tell({ type: "ask_stored" }); // this tab's store fails: ask the leader
     }
   }
 

@@ -1,4 +1,4 @@
-/** What a tab's session works with: the store that the app has given or that there is, and the tabs beside this one. */
+/** What a tab's session is wired with: the app's store or the platform's, and the channel to the other tabs. */
 
 import type { SyncEvent } from "../core/events.js";
 import { randomName } from "../engine.js";
@@ -15,14 +15,14 @@ export interface TabSessionDeps {
   readonly service: Service;
   readonly store: GuardedStore;
   readonly openTabs: (userId: string, onMessage: (message: TabMessage) => void) => Tabs<TabMessage>;
-  /** What the app is to be told now, which may be nothing but that the session's properties have changed. */
+  /** Called with the events to tell the app; none: only the session's properties have changed. */
   readonly onEvents: (events: readonly SyncEvent[]) => void;
 }
 
-/** What the client says of them itself. */
+/** What the client provides itself. */
 type Given = Pick<TabSessionDeps, "service" | "onEvents"> & Pick<GuardedStoreDeps, "onStorage" | "onMerged">;
 
-/** `given`, `database`: the app's options. Where there is no IndexedDB, or none is wanted, all is kept in memory. */
+/** `given`, `database`: the app's options. Without IndexedDB, or if none is wanted, all is kept in memory. */
 export function wired(given: Store | null, database: string | null, deps: Given): TabSessionDeps {
   const isShared = given === null && database !== null && hasIndexedDb();
   const inner = given ?? (isShared ? new IndexedDbStore(database, randomName()) : new MemoryStore());
@@ -35,11 +35,11 @@ export function wired(given: Store | null, database: string | null, deps: Given)
   return { ...deps, store, openTabs };
 }
 
-/** Whether there may be one: where it is forbidden, asking throws. */
+/** Whether there may be IndexedDB: where it is forbidden, merely looking throws. */
 function hasIndexedDb(): boolean {
   try {
     return globalThis.indexedDB !== undefined;
   } catch {
-    return true; // opening it says why not
+    return true; // opening it will say why not
   }
 }

@@ -1,4 +1,7 @@
-/** What one tab shows of a user: what its engine has or, while another tab leads, a copy, and on top what its app has asked for. */
+/**
+ * What one tab shows of a user: its engine's state or, while another tab leads, a copy; with the app's open calls on
+ * top.
+ */
 
 import type { RegistersPart } from "../core/core.js";
 import type { Transport } from "../core/outputs.js";
@@ -17,10 +20,10 @@ export abstract class TabView {
   protected readonly deps: TabSessionDeps;
   /** Null: another tab leads. */
   protected engine: Engine | null = null;
-  /** Of the tab that leads, while it is another. */
+  /** What is known of the tab that leads, while that is another. */
   protected readonly copy = new LeaderCopy((batch) => this.onApplied(batch));
   protected readonly calls = new OpenCalls();
-  /** What registers need, to be looked at only; null: it has not come yet, or nobody needs it. */
+  /** The part for registers, read-only; null: it has not come yet, or is not needed. */
   part: RegistersPart | null = null;
   readonly #nothing = UserState.empty("");
 
@@ -28,7 +31,7 @@ export abstract class TabView {
     this.deps = deps;
   }
 
-  /** Is told of each batch of the tab that leads, once `copy` has its changes. */
+  /** Called with each batch of the tab that leads, once `copy` has its changes. */
   protected abstract onApplied(batch: Batch): void;
 
   get state(): State {
@@ -48,24 +51,24 @@ export abstract class TabView {
     return this.engine?.stored ?? this.copy.stored;
   }
 
-  /** How many writes are not settled. */
+  /** How many writes are not settled yet. */
   get queueLength(): number {
     return (this.stored?.queue.size ?? 0) + this.unstored.length;
   }
 
-  /** Another text whenever the list, the length of the queue or the revision may be another. */
+  /** A text that changes whenever the list, the length of the queue or the revision may have changed. */
   get version(): string {
     const { stored } = this;
     const transient = this.part && [this.transient?.version];
     return [this.copy.leader, this.unstored.length, stored?.version, stored?.head.revision, transient].join();
   }
 
-  /** Of the list whose keys begin with `prefix`. */
+  /** The items of the list whose keys begin with `prefix`. */
   items(prefix?: string): readonly Item[] {
     return (this.stored ?? this.#nothing).list(this.unstored, prefix);
   }
 
-  /** What is shown of registers, and which lists there are; undefined: what they need is not here yet. */
+  /** The items of registers, or of the catalogue; undefined: the part for registers is not loaded yet. */
   registers(name: RegistersName): readonly (ProgressItem | DeviceItem | ListName)[] | undefined {
     return this.part?.VIEWS[name](this.stored ?? this.#nothing, this.unstored, this.transient);
   }
@@ -78,7 +81,7 @@ export abstract class TabView {
     return (this.stored ?? this.#nothing).has(key, this.unstored);
   }
 
-  /** What is not in `stored` yet. */
+  /** The writes that are not in `stored` yet. */
   protected get unstored(): readonly ShownWrite[] {
     return this.engine === null ? this.calls.writes : NO_WRITES;
   }

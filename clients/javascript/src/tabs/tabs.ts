@@ -1,6 +1,8 @@
-/** How the tabs of one browser tell each other what happens, and which of them leads: it alone connects and stores. */
+/**
+ * How the tabs of one browser tell each other what happens, and which of them leads: only that one connects and stores.
+ */
 
-/** What joins this tab's client to those of the other tabs. `Message`: what they tell each other. */
+/** Joins this tab's client to those of the other tabs. `Message`: what they tell each other. */
 export interface Tabs<Message> {
   /** Whether the tab that leads can tell the others what happens. */
   readonly canTell: boolean;
@@ -8,17 +10,17 @@ export interface Tabs<Message> {
   /** Tell the other tabs; this one is not told. */
   tell(message: Message): void;
 
-  /** Ask to lead, from now on. `onGranted` runs when this tab does; `onLost` when another has taken that away. */
+  /** Ask to lead, from now on. `onGranted` runs when this tab leads; `onLost` when another tab has taken the lead. */
   lead(onGranted: () => void, onLost: () => void): void;
 
-  /** The same at once: the tab that leads does not answer (asleep in the background, say). */
+  /** Lead at once: the tab that leads does not answer, as one asleep in the background. */
   takeLead(onGranted: () => void, onLost: () => void): void;
 
   /** Leave: another tab may lead. */
   close(): void;
 }
 
-/** For a client that shares nothing. */
+/** For a client that shares nothing with other tabs. */
 export class NoOtherTabs implements Tabs<unknown> {
   readonly canTell = true;
 
@@ -41,7 +43,7 @@ export class NoOtherTabs implements Tabs<unknown> {
 
 /**
  * The tabs of one origin that use the same `name`. Without Web Locks (pages without TLS) the youngest tab leads. Without a
- * BroadcastChannel (Safari before 15.4) no tab hears of another: the one that leads is the one the user works in.
+ * BroadcastChannel (Safari before 15.4) no tab hears of another, and the tab that the user works in leads.
  */
 export class BrowserTabs<Message> implements Tabs<Message> {
   readonly #name: string;
@@ -69,7 +71,7 @@ export class BrowserTabs<Message> implements Tabs<Message> {
 
   lead(onGranted: () => void, onLost: () => void): void {
     if (this.#locks === undefined) {
-      if (!this.#hasLed) onGranted(); // who lost it gets it back by takeLead only: two would alternate for ever
+      if (!this.#hasLed) onGranted(); // once lost, only takeLead gets it back: two tabs would alternate for ever
       this.#hasLed = true;
     } else {
       this.#request(false, onGranted, onLost);
@@ -78,7 +80,7 @@ export class BrowserTabs<Message> implements Tabs<Message> {
 
   takeLead(onGranted: () => void, onLost: () => void): void {
     if (this.#channel === null) {
-      if (globalThis.document?.hasFocus() !== false) onGranted(); // no leader ever answers: two tabs would take it from each other for ever
+      if (globalThis.document?.hasFocus() !== false) onGranted(); // no leader ever answers here: two tabs would alternate for ever
     } else if (this.#locks === undefined) onGranted();
     else this.#request(true, onGranted, onLost);
   }
@@ -100,16 +102,16 @@ export class BrowserTabs<Message> implements Tabs<Message> {
         if (signal.aborted) resolve();
         else onGranted();
       });
-    // A lock can be stolen or waited for until a signal, not both.
+    // A lock can either be stolen, or be waited for until a signal comes.
     this.#locks?.request(this.#name, steal ? { steal } : { signal }, untilGivenUp).catch(() => {
       if (signal.aborted) return;
       if (isGranted) onLost();
-      else onGranted(); // the page may have no locks: there is nobody to share with
+      else onGranted(); // the page may not use locks: so there is nobody to share with
     });
   }
 }
 
-/** Null: there is none here, or it is forbidden: so Firefox does where a user lets the site keep nothing. */
+/** Null: there is none, or it is forbidden, as in Firefox if the user lets the site keep nothing. */
 function channelOf(name: string): BroadcastChannel | null {
   try {
     return new BroadcastChannel(name);

@@ -1,4 +1,6 @@
-/** Where no WebSocket can be had: a stream of server-sent events, or one poll after the other, and writes by POST. */
+/**
+ * The transports without a WebSocket: a stream of server-sent events, or one poll after the other, and writes by POST.
+ */
 
 import type { ClientMessage, RegisterWrite, Write } from "../data/messages.js";
 import { BROKEN, type Carrier, type Line, readAnswer, request } from "./carrying.js";
@@ -11,7 +13,7 @@ const MAX_EVENT_LENGTH = 64 * 2 ** 20;
 /** How long a write may take until the connection counts as broken. */
 const WRITE_MS = 30_000;
 
-/** One connection: an answer that goes on, or one poll after the other. */
+/** One connection: a single endless answer, or one poll after the other. */
 export class HttpTransport implements Carrier {
   readonly #line: Line;
   readonly #token: string;
@@ -29,9 +31,9 @@ export class HttpTransport implements Carrier {
     void this.#open(target);
   }
 
-  /** Put it into the next request; what is put out together goes together. */
+  /** Put it into the next request, together with all that is sent in the same turn. */
   send(message: ClientMessage): void {
-    this.#outgoing.push(message as Write | RegisterWrite); // the core sends nothing else here
+    this.#outgoing.push(message as Write | RegisterWrite); // the core sends only these without a WebSocket
     if (!this.#isWriting) void this.#writeAll();
   }
 
@@ -50,7 +52,7 @@ export class HttpTransport implements Carrier {
     }
   }
 
-  /** To its end: a connection with something left in it serves no other request. */
+  /** Read an answer to its end: with something left unread, its connection would serve no other request. */
   async #read(response: Response): Promise<void> {
     const next = textsOf(response, this.#line);
     const events = new EventReader();
@@ -99,13 +101,13 @@ function isEventStream({ headers }: Response): boolean {
   return /^text\/event-stream *(?:;|$)/iu.test(headers.get("content-type") ?? "");
 }
 
-/** How the service ends an answer. */
+/** The close code with which the service ends an answer. */
 function codeIn(data: string): number {
   const { code } = (parsed(data) ?? {}) as { code?: unknown };
   return Number.isInteger(code) ? (code as number) : BROKEN;
 }
 
-/** Null: it is no JSON. */
+/** `text` as JSON; null: it is none. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -114,7 +116,10 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What comes next of its text: all of it, where the engine shows no parts; null: nothing, or nobody wants it. */
+/**
+ * Reads the answer's text, part by part, or at once if the engine shows no parts; null: that was all, or `line` is
+ * closed.
+ */
 function textsOf(response: Response, line: Line): () => Promise<string | null> {
   const reader = typeof TextDecoder === "undefined" ? undefined : response.body?.getReader?.();
   if (reader === undefined) {

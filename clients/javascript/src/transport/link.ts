@@ -18,7 +18,7 @@ export class Link implements Line {
   #carrier: Carrier | null = null;
   #endProbe: (() => void) | null = null;
   #isClosed = false;
-  /** How often the app's callback was asked. */
+  /** How often the app's callback was asked: only the last answer counts. */
   #questions = 0;
 
   constructor(service: Service, put: (happened: Input) => void) {
@@ -31,18 +31,18 @@ export class Link implements Line {
     return this.#service.address;
   }
 
-  /** Whether it will report nothing more. */
+  /** Whether it reports nothing more. */
   get isClosed(): boolean {
     return this.#isClosed;
   }
 
-  /** Have the core told what the app's callback says; not any more what it says to an earlier question. */
+  /** Tell the core what the app's callback answers; an answer to an earlier question is dropped. */
   askToken(): void {
     this.#questions += 1;
     void this.#askToken(this.#questions);
   }
 
-  /** Open `target` and have the core told all that comes, to the end. */
+  /** Open `target` and tell the core all that comes, to the end. */
   open(transport: Transport, target: string, token: string): void {
     if (transport === "websocket") this.#carrier = new WebSocketTransport(this, token);
     if (this.#carrier === null) void this.#openWithoutUpgrade(target, token, transport === "polling");
@@ -56,13 +56,13 @@ export class Link implements Line {
       this.#carrier = new HttpTransport(this, token, isPolling);
       this.#carrier.open(target);
     } catch {
-      this.putLast((core) => core.openFailed()); // the part did not come: it is asked for again by the next attempt
+      this.putLast((core) => core.openFailed()); // the part did not come: the next attempt asks for it again
     }
   }
 
-  /** Have the core told whether a WebSocket can be had. */
+  /** Tell the core whether a WebSocket can be had. */
   async probe(target: string, token: string): Promise<void> {
-    const { probe } = await loadRefusedUpgrade(); // it is there: what the probe stands beside is of the same part
+    const { probe } = await loadRefusedUpgrade(); // loaded already: the transport under way is of the same part
     if (!this.#isClosed) this.#endProbe = probe(this, target, token);
   }
 
@@ -70,7 +70,7 @@ export class Link implements Line {
     this.#carrier?.send(message);
   }
 
-  /** Report nothing more and close, code 1000, at whatever stage. */
+  /** Report nothing more and close with code 1000, at any stage. */
   drop(): void {
     this.#isClosed = true;
     this.#abort?.abort();
@@ -78,7 +78,7 @@ export class Link implements Line {
     this.#endProbe?.();
   }
 
-  // What its transport reports to
+  // What the transport reports to
 
   readonly recognized = recognized;
 
@@ -108,7 +108,7 @@ export class Link implements Line {
   }
 }
 
-/** What the app's callback says with `value`, which may be anything. */
+/** What it means that the app's callback answered `value`, which may be anything. */
 function answered(value: unknown): Input {
   if (value === null || value === undefined) return (core) => core.tokenFailed();
   if (typeof value === "string") return (core) => core.token(readToken(value));

@@ -1,4 +1,6 @@
-/** Writes where nothing can be sent on the connection: `POST /api/v1/sync/operations`, and its answer as messages. */
+/**
+ * Writes for connections that carry nothing to the service: `POST /api/v1/sync/operations`, and its answer as messages.
+ */
 
 import { delayMs } from "../core/close_policy.js";
 import { bytesOf } from "../data/item_fields.js";
@@ -7,10 +9,10 @@ import type { Answer, Line } from "./carrying.js";
 
 export const PATH = "/api/v1/sync/operations";
 
-/** In one request: a link of 2 KiB/s takes half of the 30 s in which a service wants it, and a client its answer. */
+/** The most in one request: at 2 KiB/s it takes half of the 30 s that both the service and the client allow. */
 const MAX_BYTES = 32 * 1024;
 
-/** How many of `writes`, from the first on, one request takes; the first one, whatever its size. */
+/** How many of `writes`, from the first on, go into one request; at least the first, whatever its size. */
 export function countThatFits(writes: readonly (Write | RegisterWrite)[]): number {
   let bytes = 0;
   const end = writes.findIndex((write) => {
@@ -25,14 +27,14 @@ export function bodyOf(writes: readonly (Write | RegisterWrite)[]): string {
   return JSON.stringify({ operations: writes.map(operationOf) });
 }
 
-/** As a WebSocket has it; a register's names its collection. */
+/** A write as it is on a WebSocket; one of a register names its collection. */
 function operationOf(write: Write | RegisterWrite): object {
   if (write.type !== "progress_update" && write.type !== "device_update") return write;
   const { type, id, ...fields } = write;
   return { ...fields, collection: type === "device_update" ? "devices" : "progress" };
 }
 
-/** What the service says to each of `writes`; null: nothing that a client could act on. */
+/** The service's answers to each of `writes`, as messages; null: nothing that a client could act on. */
 export function answersTo(
   writes: readonly (Write | RegisterWrite)[],
   { status, body, retryAfterS, problem }: Answer,
@@ -53,11 +55,11 @@ export function answersTo(
     const messages = results.map((result, index) => recognized(messageOf(result, writes[index]?.id)));
     return results.length === writes.length && messages.every((message) => message !== null) ? messages : null;
   } catch {
-    return null; // not what the service answers
+    return null; // the answer is not the service's
   }
 }
 
-/** What a WebSocket would bring. */
+/** The message that a WebSocket would bring for `result`. */
 function messageOf(result: Record<string, unknown>, id: string | undefined): unknown {
   switch (result["status"]) {
     case "not_found":

@@ -1,5 +1,5 @@
 /**
- * Whether a refusal is the service's own: what stands between may answer anything, with any status.
+ * Whether a refusal is the service's own: whatever is on the way may answer anything, with any status.
  *
  * Source: RFC 9457, "Problem Details for HTTP APIs".
  */

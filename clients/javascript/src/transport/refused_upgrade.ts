@@ -1,6 +1,6 @@
 // biome-ignore-all lint/performance/noBarrelFile: a part that is loaded as one
 
-/** What a client needs where a WebSocket was refused: why it was, the other transports, and whether one can be had again. */
+/** The part that is needed once a WebSocket was refused: why that was, the other transports, and the probe. */
 
 export { explain } from "./explanation.js";
 export { HttpTransport } from "./http_transport.js";

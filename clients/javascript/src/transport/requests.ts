@@ -1,4 +1,4 @@
-/** What is asked of the service beside the connection: plain requests, of which nothing is kept or repeated. */
+/** Requests to the service beside the connection: nothing of them is kept or repeated. */
 
 import type { State } from "../core/state.js";
 import type { Token } from "../core/token.js";
@@ -11,7 +11,7 @@ const DEVICES = "/api/v1/devices";
 const TIMEOUT_MS = 30_000;
 const TOKEN_TIMEOUT_MS = 20_000;
 
-/** A list beside the watchlist; `list`: what it is called in paths and by `client.list`, `name`: what people are shown. */
+/** A list beside the watchlist; `list`: its id, in paths and for `client.list`; `name`: what people are shown. */
 export interface NamedList {
   readonly list: string;
   readonly name: string;
@@ -20,13 +20,13 @@ export interface NamedList {
 
 /** Why a request has failed. */
 export interface RequestError extends Error {
-  /** Of the answer, if one came: 404, for example, of a device that is not known. */
+  /** The HTTP status, if an answer came: 404, for example, for a device that is not known. */
   readonly status: number | null;
-  /** The service's word for it, such as `device_offline`, if it has one. */
+  /** The service's code for it, such as `device_offline`, if it gave one. */
   readonly code: string | null;
 }
 
-/** Who asks whom. */
+/** What a request needs: the service, the session that asks, and the checks of tokens. */
 export interface Asking {
   readonly service: Service;
   readonly session: { readonly userId: string; readonly state: State; readonly shown: Promise<void> };
@@ -34,7 +34,7 @@ export interface Asking {
   readonly faultIn: (token: Token, userId: string) => Fault | null;
 }
 
-/** Rejects with a `RequestError` that says why they cannot be had now; so do the others. */
+/** The user's lists beside the watchlist. Rejects with a `RequestError` that says why not, as all of these do. */
 export async function lists(asking: Asking): Promise<readonly NamedList[]> {
   return (await said<{ lists: NamedList[] }>("lists", asking, LISTS, {})).lists;
 }
@@ -56,7 +56,7 @@ export async function send(asking: Asking, target: string, commandType: string, 
   await said<{ status: string }>("status", asking, `${DEVICES}/commands`, withBody("POST", command));
 }
 
-/** Have a device go on with a content; from where, in seconds, null if nobody knows. */
+/** Have a device go on with a content; from which second, null: not known. */
 export async function handoff(asking: Asking, target: string, contentId: string): Promise<number | null> {
   const wanted = { target_device_id: target, content_id: contentId };
   const name = "position_seconds";
@@ -69,14 +69,14 @@ function withBody(method: string, fields: object): Options {
   return { method, body: JSON.stringify(fields), headers: { "content-type": "application/json" } };
 }
 
-/** What is answered: it has `field`, or it is of somebody else on the way, who may answer anything. */
+/** The service's answer: without `field` it is not the service's, as something on the way may answer anything. */
 async function said<T>(field: keyof T, asking: Asking, target: string, options: Options): Promise<T> {
   const { status, body } = await answered(asking, target, options, [200, 201]);
   try {
     const value = JSON.parse(body) as T & object;
     if (field in value) return value;
   } catch {
-    // It is no JSON, or no object.
+    // no JSON, or no object
   }
   throw failed("the answer is not the service's", status);
 }
@@ -87,7 +87,7 @@ async function answered(
   options: Options,
   wanted: readonly number[],
 ): Promise<Answer> {
-  await session.shown; // before, nobody knows how it stands
+  await session.shown; // its state is not known before
   if (session.state === "stopped") throw failed("this device is offline, until the app connects");
   const text = await inTime(service.getToken);
   if (typeof text !== "string") throw failed("no token: getToken has none now, or does not answer");
@@ -108,7 +108,9 @@ async function answered(
   }
 }
 
-/** What the app's callback answers, null after a while; of an error only the name is told: there may be a token in it. */
+/**
+ * What the app's callback answers; null after a while. Of an error only the name is told: there may be a token in it.
+ */
 async function inTime(getToken: Service["getToken"]): Promise<unknown> {
   let timeout: ReturnType<typeof setTimeout> | undefined;
   const silence = new Promise((resolve) => {

@@ -2,40 +2,40 @@
  * Reads server-sent events out of text as it comes.
  *
  * Source: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation, without what the
- * service does not send: ids, and times to reconnect after.
+ * service does not send: `id` and `retry`.
  */
 
-/** `type`: `message`, unless the event names another one. */
+/** `type`: `message`, unless the event names another. */
 export interface ServerSentEvent {
   readonly type: string;
   readonly data: string;
 }
 
-/** A carriage return at the end may be half of a line's end. */
+/** Not a carriage return at the end: it may be half of a line's end. */
 const LINE_END = /\r\n|\n|\r(?!$)/u;
 
-/** Reads one answer. */
+/** Reads the events of one answer. */
 export class EventReader {
   #rest = "";
   #type = "";
   #data: string[] = [];
   #size = 0;
 
-  /** Characters of the event that is not whole yet. */
+  /** How many characters of an incomplete event are held. */
   get size(): number {
     return this.#size + this.#rest.length;
   }
 
-  /** The events that `text` completes, which comes behind what was given before. */
+  /** The events that are completed by `text`, the next part of the answer. */
   feed(text: string): ServerSentEvent[] {
     this.#rest += text;
-    if (!/[\r\n]/u.test(text)) return []; // a long line in many parts is searched once
+    if (!/[\r\n]/u.test(text)) return []; // so that a long line in many parts is searched only once
     const lines = this.#rest.split(LINE_END);
     this.#rest = lines.pop() ?? "";
     return lines.map((line) => this.#take(line)).filter((event) => event !== null);
   }
 
-  /** Null: it completes no event. */
+  /** The event that `line` completes, or null. */
   #take(line: string): ServerSentEvent | null {
     const [name = ""] = line.split(":", 1);
     const value = line.slice(name.length + 1).replace(/^ /u, "");

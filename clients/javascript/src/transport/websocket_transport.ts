@@ -5,7 +5,7 @@ import { loadRefusedUpgrade } from "../parts.js";
 import type { WebSocketLike } from "../platform/platform.js";
 import type { Answer, Carrier, Line } from "./carrying.js";
 
-/** How long a refusal may take to be explained. */
+/** How long the service may take to explain a refusal. */
 const EXPLANATION_MS = 5000;
 
 /** Carries messages both ways. */
@@ -27,7 +27,7 @@ export class WebSocketTransport implements Carrier {
     try {
       socket = line.newSocket(target, this.#token);
     } catch (error) {
-      // Now or later, such an address or token can't be sent. What the error says has the token in it.
+      // Such an address or token can never be sent. Only the error's name is told: its message has the token in it.
       const name = error instanceof Error ? error.name : "an error";
       line.putLast((core) => core.openFailed(400, 0, `no WebSocket can be made with this address and token: ${name}`));
       return;
@@ -45,7 +45,7 @@ export class WebSocketTransport implements Carrier {
       if (this.#isOpen) line.putLast((core) => core.closed(code));
       else void this.#fail(target);
     };
-    // Node 20 tells of a failed opening by `error` alone.
+    // Node 20 reports a failed opening by `error` only, without `close`.
     socket.onerror = () => {
       if (!this.#isOpen) void this.#fail(target);
     };
@@ -71,14 +71,14 @@ export class WebSocketTransport implements Carrier {
     else this.#line.putLast((core) => core.openFailed(answer.status, answer.retryAfterS, answer.problem));
   }
 
-  /** Null: there is none. */
+  /** The service's answer that explains the refusal; null: there is none. */
   async #explanation(target: string): Promise<Answer | null> {
     if (globalThis.navigator?.onLine === false) return null;
     try {
       const { explain } = await loadRefusedUpgrade();
       return await explain(this.#line, target, this.#token);
     } catch {
-      return null; // the next attempt may be explained
+      return null; // the part did not come: the next refusal may be explained
     }
   }
 }
