@@ -178,7 +178,7 @@ test("a tab that leads tells how it stands, and one that follows says nothing of
   assert.notEqual(state, "stopped");
   const [said] = tabs.told;
   assert.ok(said?.type === "batch" && said.leader !== "");
-  const { leader: _, ...rest } = said;
+  const { leader: _, number: __, ...rest } = said;
   const nothing = { changes: [], events: [], done: [] };
   assert.deepEqual(rest, { type: "batch", state, transport, storage, transient: null, ...nothing });
 });

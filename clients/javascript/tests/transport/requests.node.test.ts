@@ -5,6 +5,8 @@ import process from "node:process";
 import { type TestContext, test } from "node:test";
 import { setImmediate } from "node:timers/promises";
 
+import { readToken } from "../../src/core/token.js";
+import { faultIn } from "../../src/core/tokens.js";
 import { type Asking, lists, remove, rename, send } from "../../src/transport/requests.js";
 import { mint } from "../daemon.js";
 
@@ -22,6 +24,8 @@ function open(context: TestContext, answer: (options: RequestInit) => Promise<Re
   const asking: Asking = {
     service: { address: "wss://h/sync", getToken: () => ` ${token}\n`, WebSocket },
     session: { userId: "alice", state: "live", shown: Promise.resolve() },
+    readToken,
+    faultIn,
   };
   return { asking, asked, token };
 }
@@ -59,7 +63,7 @@ test("a list is deleted where the service says so, or that there is none: not wh
 
 test("nothing is asked with another user's token, or before it is known how the device stands", async (context) => {
   const bobs = open(context, async () => Response.json({ lists: [] }), "bob");
-  await assert.rejects(lists(bobs.asking), { message: "no token: it is another user's", status: null, code: null });
+  await assert.rejects(lists(bobs.asking), { message: "no token: the token is another user's", status: null, code: null });
   let show = (): void => {};
   const shown = new Promise<void>((resolve) => {
     show = resolve;
