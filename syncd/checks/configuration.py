@@ -38,6 +38,7 @@ def check_configuration(found: Resolved, flags: Mapping[str, object]) -> list[Ch
         *_tracing(settings),
         *_exposed_secrets(settings, flags),
         *_stripped_secrets(settings, found.stripped),
+        *_quoted_secrets(settings),
         *_misspelt(found.misspelt),
     ]
     return advice or [ok(NAME, "every setting is valid, and none looks like a mistake")]
@@ -170,6 +171,17 @@ def _stripped_secrets(settings: Settings, stripped: Collection[str]) -> Iterator
             "there was whitespace around a secret, a token or a key, which is not taken for a part of it",
             f"remove it, often a last line break: {setting(name)}",
         )
+
+
+def _quoted_secrets(settings: Settings) -> Iterator[CheckResult]:
+    for name in (*SECRETS, *KEYS):
+        value = (getattr(settings, name) or "").strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            yield warning(
+                NAME,
+                "a secret, a token or a key begins and ends with a quotation mark, which is taken for a part of it",
+                f"remove both, unless the other side has them too; docker's --env-file keeps them: {setting(name)}",
+            )
 
 
 def _misspelt(variables: Mapping[str, str]) -> Iterator[CheckResult]:

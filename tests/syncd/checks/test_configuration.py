@@ -110,3 +110,13 @@ def test_a_file_with_secrets_that_everybody_may_read_is_told(tmp_path: Path) -> 
     assert check_configuration(Resolved(Settings(jwt_secret=SECRET)), {"config": file})[0].status == "ok"
     file.chmod(0o644)
     assert check_configuration(Resolved(Settings()), {"config": file})[0].status == "ok"
+
+
+@pytest.mark.parametrize("name", ["jwt_secret", "jwt_previous_secret", "bus_key", "pubnub_publish_key"])
+@pytest.mark.parametrize(("mark", "is_told"), [("'", True), ('"', True), ("x", False)])
+def test_quotation_marks_around_a_secret_are_told(name: str, mark: str, is_told: bool) -> None:
+    changes: dict[str, Any] = {name: f"{mark}{SECRET}{mark}"}
+    results = check_configuration(Resolved(Settings(**changes)), {})
+    told = [result for result in results if "quotation mark" in result.detail]
+    assert bool(told) == is_told
+    assert all(SECRET not in result.detail for result in told)
