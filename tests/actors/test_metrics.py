@@ -77,6 +77,7 @@ def test_a_bound_that_was_met_is_counted_by_its_name() -> None:
         "replicas_per_user": 0,
         "lists_per_user": 0,
         "keys_per_user": 0,
+        "followed_per_user": 0,
     }
     writes.count(Outcome(status=Status.REFUSED, quota="items_per_list"), "watchlist")
     writes.count(Outcome(status=Status.ADDED, quota="tags_per_item"), "watchlist")
@@ -87,6 +88,7 @@ def test_a_bound_that_was_met_is_counted_by_its_name() -> None:
         "replicas_per_user": 0,
         "lists_per_user": 0,
         "keys_per_user": 0,
+        "followed_per_user": 0,
     }
     assert (writes.tags_superseded, writes.by_status()["refused"]) == (1, 2)
 
