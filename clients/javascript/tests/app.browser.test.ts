@@ -1,4 +1,4 @@
-/** In an engine of browsers: a store that is taken away; in Chromium: the hooks in React 18 and 19. The service is a fake. */
+/** In an engine of browsers: a store that is deleted or full; in Chromium the hooks in React 18 and 19, too. The service is a fake. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -123,13 +123,13 @@ function isKept(opened: Page, storage: string): Promise<unknown> {
   return opened.waitForFunction((expected) => client.storage === expected, storage);
 }
 
-test("the browser's store keeps what it is given", async () => {
+test("the store on IndexedDB does what every store must", async () => {
   await newProfile();
   const opened = await tab("store");
   assert.equal(await opened.evaluate(() => page.checkIndexedDb().then(() => "right", String)), "right");
 });
 
-test("what the user has written survives a loss of power, and what the service has does not wait for the disk", async () => {
+test("a save with writes of the user waits for the disk; one with only what the service has does not", async () => {
   await newProfile();
   const opened = await tab("store");
   assert.deepEqual(await opened.evaluate(() => page.durabilities()), ["relaxed", "strict", "strict"]);
@@ -153,7 +153,7 @@ test("a database that another tab opens with a newer version is opened again", a
   await shows(await signedIn({ isOnline: false }), C, B, A);
 });
 
-test("a database that is deleted is made again, with the queue", async () => {
+test("a database that is deleted is created again, with the queue in it", async () => {
   await newProfile();
   const [opened, another] = [await signedIn({ isOnline: false }), await tab("store")];
   await add(opened, A);
@@ -165,7 +165,7 @@ test("a database that is deleted is made again, with the queue", async () => {
   await assert.doesNotReject(shows(await signedIn({ isOnline: false }), B, A));
 });
 
-test("a database that is deleted is made again by a tab that only followed, if the one that led is closed first", async () => {
+test("a tab that only followed creates a deleted database again, if the tab that led is closed first", async () => {
   const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   await leader.close();
@@ -177,7 +177,7 @@ test("a database that is deleted is made again by a tab that only followed, if t
   await assert.doesNotReject(shows(await signedIn({ isOnline: false }), A));
 });
 
-test("a tab that makes a database again, and finds nothing in it, takes nothing from those that still have all", async () => {
+test("a tab that finds the database deleted and creates it again takes nothing from tabs that still have the list", async () => {
   const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   const third = await signedIn({ isOnline: false });
@@ -190,7 +190,7 @@ test("a tab that makes a database again, and finds nothing in it, takes nothing 
   await assert.doesNotReject(shows(await signedIn({ isOnline: false }), B, A));
 });
 
-test("a tab that leads keeps what it has where another has opened the deleted database first", async () => {
+test("a tab that leads keeps its list though another tab has created the deleted database first", async () => {
   const [leader, follower] = await twoTabsOffline();
   await deleteDatabase(await tab("store"));
   await shows(await signedIn({ isOnline: false }), A);
@@ -199,7 +199,7 @@ test("a tab that leads keeps what it has where another has opened the deleted da
   await assert.doesNotReject(Promise.all([leader, follower].map((each) => shows(each, B, A))));
 });
 
-test("where the disk is full the tabs go on in memory, and when it is not, all is stored", async () => {
+test("tabs go on in memory while the disk is full, and store all when it no longer is", async () => {
   await newProfile();
   const [leader, follower] = [await signedIn({ isOnline: false }), await signedIn({ isOnline: false })];
   await leader.evaluate(() => {
@@ -240,7 +240,7 @@ test("where the browser forbids databases and locks the client works in memory",
   assert.deepEqual(await opened.evaluate(() => [client.storage, page.events[0]]), ["memory", "memory"]);
 });
 
-test("an operation has the same name in the tab that asked for it and in all others", async () => {
+test("an operation has the same id in the tab that made it and in all others", async () => {
   await newProfile();
   const [leader, follower] = [await signedIn({ isOnline: true }), await signedIn({ isOnline: true })];
   const named = await follower.evaluate((id) => client.add(id).operation_id, A);

@@ -1,4 +1,4 @@
-/** What an app builds on: one array until something changes, few events, operations that can be waited for and matched. */
+/** What an app relies on: the same array until something changes, few events, operations to await and to match. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -47,7 +47,7 @@ async function settled(client: SyncClient): Promise<void> {
   while (client.queueLength > 0) await next(client, "updated");
 }
 
-test("the list is the same array until something in it is another, and so are its items", async (context) => {
+test("list and items are the same objects until something in them changes", async (context) => {
   const { service, client } = open(context);
   assert.equal(client.items, client.items);
   await live(client);
@@ -65,7 +65,7 @@ test("the list is the same array until something in it is another, and so are it
   assert.equal(client.items[1], before[0]);
 });
 
-test("thousands of updates in one go are a few events", async (context) => {
+test("thousands of updates at once cause only a few events", async (context) => {
   const { service, client } = open(context);
   await live(client);
   const events = count(client, "updated");
@@ -78,7 +78,7 @@ test("thousands of updates in one go are a few events", async (context) => {
   assert.ok(events() <= 5, `${events()} events`);
 });
 
-test("thousands of changes offline are one burst, and are sent when the network is back", async (context) => {
+test("thousands of changes made offline cause few events, and are sent after `connect`", async (context) => {
   const { service, client } = open(context);
   await live(client);
   client.disconnect();
@@ -103,7 +103,7 @@ test("many changes are done together or not at all", async (context) => {
   assert.deepEqual(await client.addMany([]), []);
 });
 
-test("an operation is named at once, kept on this device, and matched with what became of it", async (context) => {
+test("an operation has its id at once, is kept on this device, and is matched with the event that tells how it ended", async (context) => {
   const store = new MemoryStore();
   const { service, client } = open(context, store);
   service.refused.add(B);
@@ -120,7 +120,7 @@ test("an operation is named at once, kept on this device, and matched with what 
   assert.deepEqual([client.has(A), client.has(B)], [true, false]);
 });
 
-test("a content is found at once, in any spelling, without making the list", async (context) => {
+test("`has` finds a content at once, in any spelling, without building the list", async (context) => {
   const { client } = open(context);
   assert.equal(client.has(A), false);
   await live(client);
@@ -131,7 +131,7 @@ test("a content is found at once, in any spelling, without making the list", asy
   assert.throws(() => client.has("movie 1"), TypeError);
 });
 
-test("every state is told, once", async (context) => {
+test("every change of state is an event, once", async (context) => {
   const { client } = open(context);
   const states: string[] = [];
   client.addEventListener("state", ({ state }) => states.push(state));
@@ -144,7 +144,7 @@ test("every state is told, once", async (context) => {
   assert.deepEqual([states.includes("live"), states.at(-1), client.state], [true, "signed_out", "signed_out"]);
 });
 
-test("a client that was closed keeps what was changed, and can be signed in again", async (context) => {
+test("a closed client has kept the changes, and can sign in again", async (context) => {
   const { client } = open(context, new MemoryStore());
   await client.signIn("alice");
   client.disconnect();
@@ -156,7 +156,7 @@ test("a client that was closed keeps what was changed, and can be signed in agai
   assert.equal(client.items.length, 2000);
 });
 
-test("who leaves, goes offline or logs out is connected no more", async (context) => {
+test("a client that was closed, disconnected or signed out is not connected any more", async (context) => {
   const { service, client } = open(context, new MemoryStore());
   for (const leave of [
     (): Promise<void> => client.close(),
@@ -170,7 +170,7 @@ test("who leaves, goes offline or logs out is connected no more", async (context
   }
 });
 
-test("what a user does after coming back is another change, while what was done before still waits", async (context) => {
+test("a user who comes back makes new changes, while those of before still wait", async (context) => {
   const { client } = open(context, new MemoryStore());
   for (const [user, content] of [
     ["alice", A],
@@ -188,7 +188,7 @@ test("what a user does after coming back is another change, while what was done 
   assert.deepEqual([client.queueLength, client.items.map(({ content_id }) => content_id)], [3, [C, B, A]]);
 });
 
-test("who signs the same user in twice sees the list as soon as either is done", async (context) => {
+test("when the same user is signed in twice, both calls end with the list shown", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);
   await client.signIn("alice");
@@ -204,7 +204,7 @@ test("who signs the same user in twice sees the list as soon as either is done",
   ]);
 });
 
-test("what shows a user's list is told when the client is closed, and shows it to nobody else", async (context) => {
+test("subscribers of a user's list are told when the client is closed, and show it to nobody else", async (context) => {
   const { client } = open(context);
   const shown: string[] = [];
   client.subscribe((items) => shown.push(items.map(({ content_id }) => content_id).join()));
@@ -217,7 +217,7 @@ test("what shows a user's list is told when the client is closed, and shows it t
   assert.equal(shown.at(-1), "");
 });
 
-test("a Proxy around the client, and a function taken from it, work as the client", async (context) => {
+test("the client works through a Proxy, and its methods work when detached", async (context) => {
   const { client } = open(context);
   const proxy = new Proxy(client, {});
   await live(proxy);
@@ -234,7 +234,7 @@ test("without IndexedDB the app is told that list and queue end with the process
   assert.deepEqual([(await told).storage, (await told).reason], ["memory", "there is no IndexedDB here"]);
 });
 
-test("a store that fails is told, and the app goes on", async (context) => {
+test("a failing store is an event, and the app goes on", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);
   await live(client);
@@ -260,7 +260,7 @@ for (const [how, fail] of [
   });
 }
 
-test("a user's sign-in that was given up brings nothing old back when the store fails and works again", async (context) => {
+test("an abandoned sign-in brings nothing old back when the store fails and works again", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);
   const [before, after] = ["before", "after"].map((replica) => ({ set: UserState.empty(replica).head }));
@@ -277,7 +277,7 @@ test("a user's sign-in that was given up brings nothing old back when the store 
   assert.equal((await store.read("alice"))?.head.replica, "after");
 });
 
-test("an app is told that nothing is left of a user only where the store has erased it", async (context) => {
+test("an app is told that a user was erased only if the store has done it", async (context) => {
   const store = new MemoryStore();
   const { client } = open(context, store);
   await live(client);

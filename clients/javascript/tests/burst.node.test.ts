@@ -1,4 +1,4 @@
-/** What comes close together is done once. */
+/** Requests close together cause one run. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 
 import { Burst } from "../src/burst.js";
 
-test("what is asked for in one turn is done once, at its end, and then not before a frame is over", async (context) => {
+test("several requests in one turn cause one run, at its end, and the next run comes a frame later at the earliest", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   context.mock.method(performance, "now", () => 1000);
   let done = 0;
@@ -29,7 +29,7 @@ test("what is asked for in one turn is done once, at its end, and then not befor
   assert.equal(done, 2);
 });
 
-test("what takes longer than a frame is not done again before as much time has passed: half of it is left for others", async (context) => {
+test("after a run longer than a frame the next one waits as long as that took: half of the time is left for others", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let nowMs = 1000;
   context.mock.method(performance, "now", () => nowMs);

@@ -1,4 +1,4 @@
-/** Which lists there are, as an app sees it: against a service that is played, and on two devices of a daemon. */
+/** Which lists there are, as an app sees it: against a fake service, and on two devices of a daemon. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -30,7 +30,7 @@ async function open(context: TestContext, daemon: Daemon, device: string): Promi
   return client;
 }
 
-test("a list that one device makes, names or deletes is seen on the other", async (context) => {
+test("a device sees which lists another one creates, renames and deletes", async (context) => {
   const daemon = new Daemon();
   context.after(() => daemon.remove());
   await daemon.start();

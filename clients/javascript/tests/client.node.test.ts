@@ -99,7 +99,7 @@ test("what was done offline is sent once, in order, when the network is back", a
   assert.equal((await daemon.watchlist(user)).revision, 4);
 });
 
-test("where there is no room for another replica, nothing that a device writes is lost", async () => {
+test("if the service has no room for another replica, nothing that a device writes is lost", async () => {
   const user = newUser();
   const full = new Daemon("--max-replicas-per-user", "1");
   await full.start();
@@ -155,7 +155,7 @@ test("a thousand changes arrive in order and once", async () => {
   assert.equal(tv.revision, 1000);
 });
 
-test("a token that ended is replaced by the callback's next one", async () => {
+test("an expired token is replaced by the callback's next one", async () => {
   const user = newUser();
   let wasLive = false; // on a busy machine a token may end before it is used
   const phone = device(user, "phone", () => mint(user, "phone", wasLive ? 3600 : 1));
@@ -210,7 +210,7 @@ test("another user's list is neither shown nor changed", async () => {
   assert.equal((await daemon.watchlist(bob)).revision, 0);
 });
 
-test("a log-out leaves nobody's list and refuses writes", async () => {
+test("after a log-out no list is shown, and writes are refused", async () => {
   const user = newUser();
   const phone = device(user, "phone");
   await live(phone, user);
@@ -243,7 +243,7 @@ test("a log-out is done before the next user is signed in", async () => {
   assert.deepEqual([phone.queueLength, phone.items.length], [0, 0]);
 });
 
-test("a content id that is none is refused where it is given", async () => {
+test("a content id that is not valid is refused in the call", async () => {
   const user = newUser();
   const phone = device(user, "phone");
   await phone.signIn(user);
@@ -251,6 +251,6 @@ test("a content id that is none is refused where it is given", async () => {
   assert.equal(phone.queueLength, 0);
 });
 
-test("an address that is none is refused where it is given", () => {
+test("an address that is not valid is refused in the constructor", () => {
   assert.throws(() => new SyncClient({ url: "here", getToken: () => "" }), TypeError);
 });

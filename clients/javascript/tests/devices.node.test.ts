@@ -1,4 +1,4 @@
-/** Devices and commands as an app sees them, against a service that is played. */
+/** Devices and commands as an app sees them, against a fake service. */
 
 import assert from "node:assert/strict";
 import { createServer, type IncomingMessage } from "node:http";
@@ -68,7 +68,7 @@ test("devices are shown with who is online, until the connection ends", async (c
   unsubscribe();
 });
 
-test("what is said of a device is shown at once and sent once; what is known is not said again", async (context) => {
+test("an update of a device is shown at once and sent once, and not sent again if it says nothing new", async (context) => {
   const { service, client } = await open(context);
   const operation = client.devices.update("tv", { device_name: "Bedroom", platform: "webos" });
   assert.ok(operation);
@@ -97,7 +97,7 @@ test("what is said of a device is shown at once and sent once; what is known is 
   ]);
 });
 
-test("at each start a device may say what it is: what is known is not written again", async (context) => {
+test("a device may describe itself at each start: what the service knows is not written again", async (context) => {
   const [service, store] = [new FakeService(), new MemoryStore()];
   const words = { device_name: "Bedroom", capabilities: { can_cast: true } };
   for (const name of ["Bedroom", "Bedroom", "Kitchen"]) {
@@ -118,7 +118,7 @@ test("at each start a device may say what it is: what is known is not written ag
   );
 });
 
-test("what needs a connection fails at once while the app wants to be offline, and says why", async (context) => {
+test("requests fail at once, and say why, while the app wants to be offline", async (context) => {
   const { client } = await open(context);
   client.disconnect();
   const offline = { message: /^this device is offline/u, status: null, code: null };
@@ -128,7 +128,7 @@ test("what needs a connection fails at once while the app wants to be offline, a
   await assert.rejects(client.handoff("tv", "tt0111161"), { name: "TypeError", message: /^content_id: /u });
 });
 
-test("what needs a token tells why there is none, without what getToken has thrown", async (context) => {
+test("requests without a token say why there is none, and do not repeat the error of getToken", async (context) => {
   const broken = await open(context, { getToken: () => Promise.reject(new RangeError("a secret")) });
   await assert.rejects(broken.client.lists(), { message: "no token: getToken failed: RangeError", code: null });
   context.mock.timers.enable({ apis: ["setTimeout"] }); // before the client sets one that would keep this process
@@ -139,7 +139,7 @@ test("what needs a token tells why there is none, without what getToken has thro
   await assert.rejects(asked, { message: /^no token: .*does not answer/u, code: null });
 });
 
-test("what is asked with what is no token is told what is wrong with it, and not that nobody was reached", async (context) => {
+test("requests with a malformed token say what is wrong with it, and not that the service was not reached", async (context) => {
   const tokens = ["a-token", "Bearer a-token", "a\ntoken", "", "ü"];
   const { client } = await open(context, { getToken: () => tokens.shift() ?? "" });
   await until(client, () => client.state === "live");
@@ -152,7 +152,7 @@ test("what is asked with what is no token is told what is wrong with it, and not
   for (const reason of reasons) await assert.rejects(client.lists(), { message: `no token: ${reason}`, status: null });
 });
 
-test("commands are plain requests, and what the service does not do is told by its code", async (context) => {
+test("commands are plain requests, and a refusal is told by its code", async (context) => {
   const asked: unknown[] = [];
   const server = createServer(async (request, response) => {
     asked.push([request.url, await bodyOf(request)]);
@@ -175,7 +175,7 @@ test("commands are plain requests, and what the service does not do is told by i
   ]);
 });
 
-test("what somebody else on the way answers is no success", async (context) => {
+test("an answer that is not the service's is no success", async (context) => {
   const bodies = ["<html>Please log in</html>", "{}", "null", '"sent"'];
   let answer = "";
   const server = createServer((_, response) => response.end(answer));
@@ -193,7 +193,7 @@ test("what somebody else on the way answers is no success", async (context) => {
       await assert.rejects(call, { message: "the answer is not the service's", status: 200, code: null });
 });
 
-test("a command of another device is told with all that it says", async (context) => {
+test("a command of another device is an event with all its fields", async (context) => {
   const { service, client } = await open(context);
   await until(client, () => client.state === "live");
   const told = new Promise<unknown>((resolve) => {

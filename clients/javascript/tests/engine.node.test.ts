@@ -1,4 +1,4 @@
-/** The shell around the core: one link at a time, nothing sent before it is stored, and nothing left of it when it ends. */
+/** The shell around the core: one link at a time, nothing sent before it is stored, and nothing left when it ends. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -71,7 +71,7 @@ function add(engine: Engine): void {
   engine.call({ type: "change", operation: "add", writes: [{ name: "a write", content_id: A }] }, "a call");
 }
 
-test("what is stored is told and sent, and not before", async (context) => {
+test("writes are told and sent when they are stored, and not before", async (context) => {
   const { engine, store, batches, live } = open(context);
   const socket = await live();
   const release = hold(store);
@@ -88,7 +88,7 @@ test("what is stored is told and sent, and not before", async (context) => {
   );
 });
 
-test("every change is stored, also one that comes alone, and where there is none the store is left alone", async (context) => {
+test("every change is stored, even a single one, and the store is not called without changes", async (context) => {
   const { engine, store, live } = open(context);
   const socket = await live();
   const save = context.mock.method(store, "save");
@@ -105,7 +105,7 @@ test("every change is stored, also one that comes alone, and where there is none
   assert.deepEqual((await store.read("alice"))?.queue, []);
 });
 
-test("an engine that is retired tells and sends nothing more of what it stores just then, and hangs up", async (context) => {
+test("a retired engine hangs up, and neither tells nor sends what it is just storing", async (context) => {
   const { engine, store, batches, live } = open(context);
   const socket = await live();
   const release = hold(store);
@@ -119,7 +119,7 @@ test("an engine that is retired tells and sends nothing more of what it stores j
   assert.deepEqual([batches, socket.sent], [[], []]);
 });
 
-test("an engine that is closed hangs up at once, tells what it stores, and does nothing more", async (context) => {
+test("a closed engine hangs up at once, tells what it is still storing, and does nothing more", async (context) => {
   const { engine, store, batches, live, sockets } = open(context);
   const socket = await live();
   const release = hold(store);
@@ -135,7 +135,7 @@ test("an engine that is closed hangs up at once, tells what it stores, and does 
   assert.deepEqual([batches.flatMap(({ done }) => done), socket.sent, sockets.length], [["a call"], [], 1]);
 });
 
-test("no timer is left of an engine that has ended, and none of those that were set again", async (context) => {
+test("an engine that has ended leaves no timer running, not even one that was set twice", async (context) => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
   const before = timers();
   for (const end of ["close", "retire"] as const) {
@@ -154,7 +154,7 @@ test("no timer is left of an engine that has ended, and none of those that were 
   }
 });
 
-test("an attempt that was given up while something was stored opens nothing, now and with the next one", async (context) => {
+test("an attempt that was given up during a save opens nothing, neither now nor with the next attempt", async (context) => {
   const answers: ((token: string) => void)[] = [];
   const { engine, store, sockets } = open(context, () => new Promise((resolve) => answers.push(resolve)));
   const answer = async (): Promise<void> => {
@@ -176,7 +176,7 @@ test("an attempt that was given up while something was stored opens nothing, now
   assert.deepEqual([sockets.length, answers.length], [1, 2]);
 });
 
-test("each attempt has a link of its own, and a token for it", async (context) => {
+test("each attempt has its own link and its own token", async (context) => {
   context.mock.method(Math, "random", () => 0);
   const { engine, sockets, asked, live } = open(context);
   for (let attempt = 1; attempt <= 3; attempt += 1) {
@@ -193,7 +193,7 @@ test("each attempt has a link of its own, and a token for it", async (context) =
   );
 });
 
-test("a token is renewed on the connection that there is", async (context) => {
+test("a token is renewed on the open connection", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let lifetimeS = 120;
   const { engine, sockets, asked, live } = open(context, () => mint("alice", "phone", lifetimeS));
@@ -210,7 +210,7 @@ test("a token is renewed on the connection that there is", async (context) => {
   );
 });
 
-test("no timer is set for longer than engines can count: they would fire at once, and ask for one token after the other", async (context) => {
+test("no timer is set for longer than engines can count: it would fire at once, and ask for one token after the other", async (context) => {
   const set = context.mock.method(globalThis, "setTimeout");
   const { live } = open(context, () => mint("alice", "phone", 400 * DAY_S));
   await live();

@@ -1,4 +1,4 @@
-/** The engines of browsers that the client is tested in. */
+/** The browser engines in which the client is tested. */
 
 import { existsSync } from "node:fs";
 import process from "node:process";

@@ -1,4 +1,4 @@
-/** A service of one user's lists and registers, on the other end of a fake socket: in Node or in a page, with nothing between. */
+/** A service of one user's lists and registers, at the other end of a fake socket, in Node or in a page: no network between. */
 
 import type { Action, WriteAction } from "../src/data/messages.js";
 import type { WebSocketClass } from "../src/platform/platform.js";

@@ -37,7 +37,7 @@ function lengthOf(shown: Pick<Shown<unknown>, "subscribe">, length: number): Pro
   });
 }
 
-test("Vue shows the list, and what follows from it", async (context) => {
+test("Vue shows the list, and what is computed from it", async (context) => {
   const { service, client } = await open(context);
   const items = shallowRef(client.items);
   client.subscribe((list) => {
@@ -58,7 +58,7 @@ test("a client in a reactive object of Vue works", async (context) => {
   assert.deepEqual([store.client.items, store.client.has(A)], [client.items, true]);
 });
 
-test("what is said of a device may be a reactive object of Vue, from the start", async (context) => {
+test("an update of a device may be a reactive object of Vue, from the start", async (context) => {
   const service = new FakeService();
   const options = { url: "ws://fake", getToken: () => "a-token", WebSocket: service.socketClass };
   const client = new SyncClient({ ...options, store: new CloningStore() });
@@ -74,7 +74,7 @@ test("what is said of a device may be a reactive object of Vue, from the start",
   await lengthOf(client, 1);
 });
 
-test("Svelte takes the client as a store", async (context) => {
+test("Svelte accepts the client as a store", async (context) => {
   const { service, client } = await open(context);
   const count = derived(client, (items) => items.length);
   const seen: number[] = [];
@@ -88,7 +88,7 @@ test("Svelte takes the client as a store", async (context) => {
   assert.deepEqual(seen, [0, 1]);
 });
 
-test("a listener that fails at its first call is not called again: nobody has what would end that", async (context) => {
+test("a listener that fails at its first call is not called again, as its caller got no function to end that", async (context) => {
   const { service, client } = await open(context);
   let calls = 0;
   const fails = (): void => {

@@ -68,7 +68,7 @@ async function shows(client: SyncClient, list: List | SyncClient, ...contents: s
   await until(client, () => client.queueLength === 0 && contentsOf(list).join() === contents.join());
 }
 
-test("a list is as the watchlist is, and neither shows what is in the other", async () => {
+test("a list works as the watchlist does, and neither shows what is in the other", async () => {
   const [phone, tv] = [device("phone"), device("tv")];
   const [kids, kidsOfTv] = [phone.list("kids"), tv.list("kids")];
   assert.equal(phone.list("kids"), kids);
@@ -113,7 +113,7 @@ test("lists that are opened together take one more connection, which goes on wit
   assert.match(followed[2] ?? "", /^watchlist:1:(?<epoch>\w+) list:kids:1:\k<epoch> list:party:1:\k<epoch>$/u);
 });
 
-test("what was done offline to a list is there after a restart, and sent although nobody asks for the list", async () => {
+test("offline changes of a list survive a restart, and are sent although the app does not open the list", async () => {
   const store = new MemoryStore();
   const [offline, tv] = [device("phone", { store }), device("tv")];
   const kidsOfTv = tv.list("kids");
@@ -130,7 +130,7 @@ test("what was done offline to a list is there after a restart, and sent althoug
   assert.deepEqual([contentsOf(phone), contentsOf(phone.list("kids"))], [[], [B]]);
 });
 
-test("items stand by their position, and an add changes what it says and nothing else", async () => {
+test("items are in order of position, and an add changes only the fields it names", async () => {
   const [phone, tv] = [device("phone"), device("tv")];
   await Promise.all([phone.signIn(user), tv.signIn(user)]);
   const data = { note: "with subtitles" };
@@ -153,7 +153,7 @@ test("items stand by their position, and an add changes what it says and nothing
   assert.deepEqual([tv.items[0]?.content_id, tv.items[0]?.position, tv.items[1], tv.items[2]], [B, "a", atC, atA]);
 });
 
-test("what cannot be carried, or called so, is refused at once", () => {
+test("a field or a list's id that is not valid is refused at once", () => {
   const phone = device("phone");
   assert.throws(() => phone.list("for the kids"), { name: "TypeError", message: /^list: /u });
   const kids = phone.list("kids");
@@ -167,7 +167,7 @@ test("what cannot be carried, or called so, is refused at once", () => {
   });
 });
 
-test("a list that is deleted is empty, and one of its name begins again", async () => {
+test("a deleted list is empty, and a new one with its id starts afresh", async () => {
   const [phone, tv] = [device("phone"), device("tv")];
   const [kids, kidsOfTv] = [phone.list("kids"), tv.list("kids")];
   await Promise.all([phone.signIn(user), tv.signIn(user)]);
@@ -183,7 +183,7 @@ test("a list that is deleted is empty, and one of its name begins again", async 
   await Promise.all([shows(phone, kids, C), shows(tv, kidsOfTv, C)]);
 });
 
-test("lists have names, which are asked for and given over the network alone", async () => {
+test("lists have names, which are read and set over the network only", async () => {
   const phone = device("phone");
   await assert.rejects(phone.lists(), { message: "Nobody is signed in." });
   await phone.signIn(user);
@@ -202,7 +202,7 @@ test("lists have names, which are asked for and given over the network alone", a
   await assert.rejects(offline.lists(), { message: "the service was not reached" });
 });
 
-test("what one user has asked for is not done to the next one's lists, however long its part takes to come", async () => {
+test("a user's request is not made for the next user, however long its part takes to load", async () => {
   const phone = device("phone");
   const kids = phone.list("kids");
   const alice = user;
@@ -226,7 +226,7 @@ test("what one user has asked for is not done to the next one's lists, however l
   assert.deepEqual([phone.user, contentsOf(kids), await phone.lists()], [user, [], []]);
 });
 
-test("a list is followed that is written to, whoever has opened it", () => {
+test("a list that is written to is followed, even if no app has opened it here", () => {
   const core = new Core({ nowMs: () => 1, random: () => 0, newReplica: () => "r" });
   core.signIn(user, null);
   core.enqueue("add", prefixOf("kids") + A);
@@ -234,7 +234,7 @@ test("a list is followed that is written to, whoever has opened it", () => {
   assert.deepEqual(targets, ["/ws?snapshot=pieces&since=watchlist:0&since=list:kids:0"]);
 });
 
-test("after an erasure nothing is left of any list", async () => {
+test("after a log-out with `erase` nothing is left of any list", async () => {
   const store = new MemoryStore();
   const phone = device("phone", { store });
   await phone.signIn(user);

@@ -15,7 +15,7 @@ const ITEMS = 10_000;
 const UNWANTED = content(999_999);
 const MINE = content(500_000);
 
-test("a long list comes whole over a link that breaks, and is never shown by half", async () => {
+test("a long list comes complete over a link that keeps breaking, and is never shown in part", async () => {
   const child = spawn(PYTHON, [join(ROOT, "tests/fakes/breaking_service.py")], {
     stdio: ["ignore", "pipe", "inherit"],
   });

@@ -1,4 +1,4 @@
-/** What stands between a device and the service in real networks: it passes HTTP on, and does something to it. */
+/** A proxy as real networks have them between a device and the service: passes HTTP on, and interferes with it. */
 
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";

@@ -1,4 +1,4 @@
-/** What an app does wrong: it is told at once, and told no secret. */
+/** Mistakes of an app: reported at once, without repeating a secret. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -31,7 +31,7 @@ test("a `getToken` that is no function is refused", () => {
     );
 });
 
-test("what can never be a token stops the client, and is named without it", async () => {
+test("a value that can never be a token stops the client, and the reason does not show it", async () => {
   const answers: [unknown, string][] = [
     [{ token: SECRET }, "no token: getToken must answer with a text, not Object"],
     [[SECRET], "no token: getToken must answer with a text, not Array"],
@@ -49,7 +49,7 @@ test("what can never be a token stops the client, and is named without it", asyn
   for (const [answer, reason] of answers) assert.deepEqual(await outcome(() => answer), ["stopped", reason]);
 });
 
-test("where there is no token now, the client asks again, and says why", async () => {
+test("without a token for now the client asks again later, and says why", async () => {
   const answers: [() => unknown, string][] = [
     [() => null, "no token: getToken has none now"],
     [() => undefined, "no token: getToken has none now"],
@@ -80,7 +80,7 @@ test("a `getToken` that hangs is given up after 20 s", async (context) => {
   assert.deepEqual([client.state, reasons], ["waiting", ["no token: getToken did not answer within 20 s"]]);
 });
 
-test("a client that is closed refuses changes and stays closed", async () => {
+test("a closed client refuses changes and stays closed", async () => {
   const client = new SyncClient({ url: NOBODY, getToken: () => null });
   await client.signIn("alice");
   await client.close();

@@ -1,4 +1,4 @@
-/** The built module in an engine of browsers behind networks that refuse upgrades: browsers do not tell why one was. */
+/** The built module in an engine of browsers behind networks that refuse upgrades: browsers do not say why one was refused. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -76,7 +76,7 @@ test("a page is told why the service refused its upgrade", async () => {
   assert.equal(await page.evaluate(() => reasons[0]), "refused with status 401: The token is malformed.");
 });
 
-test("what a page needs only sometimes is loaded only then, and again where that failed", async () => {
+test("parts are loaded only when they are needed, and again if that failed", async () => {
   network.trick = "nothing";
   site.asked = [];
   const page = await openPage(await browser.newContext(), "eve");
@@ -112,7 +112,7 @@ test("what a page needs only sometimes is loaded only then, and again where that
   assert.ok(site.asked.filter((name) => name === "rejoining.js").length > 1);
 });
 
-test("where no upgrade comes through, a page goes by a stream, and all its tabs say so", async () => {
+test("if no upgrade comes through, a page uses a stream, and all its tabs say so", async () => {
   network.trick = "refuses";
   site.failures.set("refused_upgrade.js", 2); // the first time that it is needed it does not come
   const context = await browser.newContext();
@@ -127,7 +127,7 @@ test("where no upgrade comes through, a page goes by a stream, and all its tabs 
   assert.equal((await daemon.watchlist("bob")).revision, 2);
 });
 
-test("what takes a part that does not come says so at once, and works when it comes", async () => {
+test("a call that needs a part that does not load says so at once, and works once it loads", async () => {
   network.trick = "nothing";
   const page = await openPage(await browser.newContext(), "cid");
   await page.waitForFunction(() => client.state === "live");

@@ -122,7 +122,7 @@ testNetwork(null);
 for (const refusal of ["200 OK", "302 Found", "403 Forbidden", "426 Upgrade Required", "502 Bad Gateway"])
   testNetwork(refusal);
 
-test("an upgrade that was taken away is known at once: there is one attempt", async () => {
+test("an upgrade that a middlebox removed is recognized at once, after one attempt", async () => {
   network.trick = "strips";
   await signIn();
   await liveBy("stream");
@@ -131,7 +131,7 @@ test("an upgrade that was taken away is known at once: there is one attempt", as
   assert.deepEqual(more, []);
 });
 
-test("behind a proxy that keeps answers until they are whole, it polls", async () => {
+test("behind a proxy that holds answers back until they are complete, the client polls", async () => {
   network.trick = "buffers";
   beImpatient();
   await write("add", C);
@@ -169,7 +169,7 @@ test("a probe that lets nothing through changes nothing", async () => {
   assert.deepEqual([client.transport, events.length], ["stream", before]);
 });
 
-test("a stream that breaks goes on where it was, and nothing doubles", async () => {
+test("a broken stream goes on where it was, and nothing comes twice", async () => {
   network.trick = "refuses";
   await signIn();
   await liveBy("stream");

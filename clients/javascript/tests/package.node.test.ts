@@ -1,4 +1,4 @@
-/** What `npm pack` makes, as apps use it: its files, its modules in Node, and its types under each kind of resolution. */
+/** The package that `npm pack` makes, as apps use it: files, modules in Node, types under each kind of resolution. */
 
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
@@ -114,7 +114,7 @@ test("its parts for React and of other stores can be imported and required", () 
   }
 });
 
-test("a bundler takes along what is loaded only when it is needed", async () => {
+test("a bundler includes the parts that are loaded on demand", async () => {
   writeFileSync(join(APP, "program.js"), 'export { SyncClient } from "syncd-client";');
   const { metafile, warnings } = await build({
     ...{ entryPoints: [join(APP, "program.js")], outdir: join(APP, "bundled"), write: false, metafile: true },

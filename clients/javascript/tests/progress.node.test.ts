@@ -47,7 +47,7 @@ function played(client: SyncClient): unknown[] {
   return client.progress.items.map((item) => [item.content_id, item.position_seconds, item.state, item.pending]);
 }
 
-test("what else an app says in its first reports is left out, as it is later", async () => {
+test("unknown fields in an app's first reports are left out, as in later ones", async () => {
   const phone = device("phone");
   await phone.signIn(user);
   const said = { id: "video-1", type: "movie", collection: "films", operation: "play" };
@@ -56,7 +56,7 @@ test("what else an app says in its first reports is left out, as it is later", a
   assert.deepEqual(played(phone), [[A, 30, "paused", false]]);
 });
 
-test("what one device has played another goes on with, newest first", async () => {
+test("progress of one device is shown on another, the last played first", async () => {
   const [phone, tv] = [device("phone"), device("tv")];
   const { progress } = phone;
   assert.deepEqual([phone.progress, progress.items], [progress, []]);

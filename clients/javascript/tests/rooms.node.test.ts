@@ -1,4 +1,4 @@
-/** The rooms of src/: which may know which. */
+/** The rooms of src/: which may import which. */
 
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";

@@ -1,4 +1,4 @@
-/** Who is signed in when calls overlap, what an app is told of its store, and what a closed client leaves behind. */
+/** Who is signed in after overlapping calls, what an app is told of its store, and what a closed client leaves behind. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -34,7 +34,7 @@ function told(client: SyncClient, ...types: (keyof SyncEvents)[]): unknown[] {
   return events;
 }
 
-test("of sign-ins that overlap the last one counts, and none that was given up by a log-out or a close", async (context) => {
+test("of overlapping sign-ins the last one counts, and none that was cancelled by a log-out or a close", async (context) => {
   const { client, store } = open(context);
   const claimed: unknown[] = [];
   const claim = store.claim.bind(store);
@@ -61,7 +61,7 @@ function hold(store: FailingStore): () => void {
   return release;
 }
 
-test("a log-out is over when nothing is left, and who signs in meanwhile waits for that", async (context) => {
+test("a log-out has ended when nothing is left, and a sign-in meanwhile waits for that", async (context) => {
   const { client, store } = open(context);
   await client.signIn("alice");
   await client.add(A);
@@ -82,7 +82,7 @@ test("a log-out is over when nothing is left, and who signs in meanwhile waits f
   );
 });
 
-test("a client is closed when all is stored that was called for, and its store with it; nobody is signed in at once", async (context) => {
+test("`close` ends when all calls are stored, and closes the store; the user is signed out at once", async (context) => {
   const { client, store } = open(context);
   const events = told(client, "state");
   const closed = context.mock.method(store, "close");
@@ -104,7 +104,7 @@ test("a client is closed when all is stored that was called for, and its store w
   assert.deepEqual([(await store.read("alice"))?.queue.length, closed.mock.callCount()], [1, 1]);
 });
 
-test("a client that is closed while a user logs out is closed when that is over", async (context) => {
+test("`close` during a log-out ends when the log-out does", async (context) => {
   const { client, store } = open(context);
   const closed = context.mock.method(store, "close");
   await client.signIn("alice");
@@ -119,7 +119,7 @@ test("a client that is closed while a user logs out is closed when that is over"
   assert.deepEqual([await store.read("alice"), closed.mock.callCount()], [null, 1]);
 });
 
-test("another user's sign-in closes the list of the one before, and says so", async (context) => {
+test("a sign-in closes the previous user's list, and says so", async (context) => {
   const { client } = open(context);
   const events = told(client, "signed_out");
   await client.signIn("alice");
@@ -134,7 +134,7 @@ test("another user's sign-in closes the list of the one before, and says so", as
   );
 });
 
-test("who signs in again connects again, where that was stopped, and who is nobody signs nobody out", async (context) => {
+test("a sign-in of the same user connects again if that was stopped, and one with an invalid id signs nobody out", async (context) => {
   const { client } = open(context);
   const events = told(client, "signed_out");
   await client.signIn("alice");
@@ -146,7 +146,7 @@ test("who signs in again connects again, where that was stopped, and who is nobo
   assert.deepEqual([client.user, events], ["alice", []]);
 });
 
-test("an app is told why its store fails and that it works again, and then shows what that held", async (context) => {
+test("an app is told why its store fails and that it works again, and then shows what the store held", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
   const { client, store } = open(context);
   const before = new UserCollections("alice", null, () => "before");
@@ -170,7 +170,7 @@ test("an app is told why its store fails and that it works again, and then shows
   ]);
 });
 
-test("an app that wants no database is told nothing of that there is none, and one that does once", async (context) => {
+test("an app is told once that there is no database, and not at all if it wants none", async (context) => {
   for (const [database, expected] of [
     [null, []],
     ["syncd", [["storage", "memory", "there is no IndexedDB here"]]],
@@ -183,7 +183,7 @@ test("an app that wants no database is told nothing of that there is none, and o
   }
 });
 
-test("without an address the service is where the page comes from, and without a WebSocket there is no client", async (context) => {
+test("without an address the page's origin is the service, and without a WebSocket there is no client", async (context) => {
   const { WebSocket } = globalThis;
   context.after(() => {
     Object.assign(globalThis, { WebSocket });
@@ -206,7 +206,7 @@ test("without an address the service is where the page comes from, and without a
   assert.throws(() => new SyncClient({ getToken: () => null }), { name: "TypeError", message: /no WebSocket/u });
 });
 
-test("a client is woken by a page that comes back, and by none once it is closed", async (context) => {
+test("a client is woken when its page comes back, and no more once it is closed", async (context) => {
   const page = new EventTarget();
   const listeners = { added: 0, removed: 0 };
   Object.assign(globalThis, {
@@ -240,7 +240,7 @@ test("a client is woken by a page that comes back, and by none once it is closed
   }
 });
 
-test("nothing of a closed client keeps a process alive, however it stood", async (context) => {
+test("a closed client does not keep its process alive, whatever its state was", async (context) => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
   const before = timers();
   const { client, store } = open(context);

@@ -1,4 +1,4 @@
-/** What every store must do: the same as a state in memory, also for the next client that opens it. */
+/** What every store must do: keep the same as a state in memory, for the next client that opens it, too. */
 
 import { prefixOf } from "../src/data/keys.js";
 import type { PendingWrite } from "../src/data/stored.js";

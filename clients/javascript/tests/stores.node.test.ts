@@ -1,4 +1,4 @@
-/** The stores for where there is no IndexedDB: on a Map, and on a real SQLite. */
+/** The stores for platforms without IndexedDB: on a Map, and on a real SQLite. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -49,12 +49,12 @@ class Texts implements TextStorage {
   }
 }
 
-test("a store in memory keeps what it is given", async () => {
+test("the store in memory does what every store must", async () => {
   const store = new MemoryStore();
   await assert.doesNotReject(checkStore(() => store));
 });
 
-test("a store on AsyncStorage keeps what it is given, in short texts, and leaves nothing of who is erased", async () => {
+test("a store on AsyncStorage does what every store must, in short texts, and leaves nothing of an erased user", async () => {
   const storage = new Texts();
   await checkStore(() => new AsyncStorageStore(storage, "prefix"));
   assert.ok(storage.longest < ENTRY_BYTES, `${storage.longest}`);
@@ -64,7 +64,7 @@ test("a store on AsyncStorage keeps what it is given, in short texts, and leaves
   );
 });
 
-test("a store on what answers at once, and undefined where there is nothing, keeps what it is given", async () => {
+test("a store on a synchronous storage, which answers undefined for a missing text, does what every store must", async () => {
   const texts = new Map<string, string>();
   const storage: TextStorage = {
     getItem: (key) => texts.get(key),
@@ -74,7 +74,7 @@ test("a store on what answers at once, and undefined where there is nothing, kee
   await assert.doesNotReject(checkStore(() => new AsyncStorageStore(storage)));
 });
 
-test("whenever the device goes off, a store on AsyncStorage has all of a save or nothing", async () => {
+test("whenever the device loses power, a store on AsyncStorage has all of a save or nothing", async () => {
   const put = (index: number, physical: number) => ({
     put: { content_id: `c${index}`, timestamp: { physical, logical: 0, node: "n" }, rank: 0, device_id: null },
   });
@@ -123,7 +123,7 @@ test("an erasure that a store on AsyncStorage could not finish is finished when 
   }
 });
 
-test("a store on AsyncStorage that is slow does one after the other", async () => {
+test("a store on a slow AsyncStorage does one call after the other", async () => {
   const storage = new Texts();
   const getItem = storage.getItem.bind(storage);
   storage.getItem = async (key) => {
@@ -143,7 +143,7 @@ test("a store on AsyncStorage that is slow does one after the other", async () =
   assert.equal((await new AsyncStorageStore(storage).claim("alice"))?.head.revision, 3);
 });
 
-test("a store on AsyncStorage takes nothing of a user whom nobody has claimed: it would be in the place of all that is kept", async () => {
+test("a store on AsyncStorage saves nothing of a user who was not claimed: that would replace all that is kept", async () => {
   const storage = new Texts();
   const store = new AsyncStorageStore(storage);
   await store.claim("alice");
@@ -207,7 +207,7 @@ for (const [name, open] of [
   });
 }
 
-test("a store whose rows are deleted before anything is saved says so, too: a part of a head is none", async () => {
+test("a store whose rows are deleted before the first save says so, too: a part of a head does not count as one", async () => {
   const database = new sqlite.Database(":memory:");
   const storage = new Texts();
   const onSqlite = () => new SqliteStore((sql, parameters) => database.all(sql, parameters));
@@ -256,13 +256,13 @@ test("a save may have more changes than a call can have arguments", async () => 
   database.close();
 });
 
-test("a store on SQLite keeps what it is given", async () => {
+test("a store on SQLite does what every store must", async () => {
   const database = new sqlite.Database(":memory:");
   await assert.doesNotReject(checkStore(() => new SqliteStore((sql, parameters) => database.all(sql, parameters))));
   database.close();
 });
 
-test("what a full disk says is told, and not that SQLite has rolled back by itself", async () => {
+test("the error of a full disk is reported, and not that of the rollback, which SQLite has already done", async () => {
   const database = new sqlite.Database(":memory:");
   const store = new SqliteStore((sql, parameters) => {
     if (sql.startsWith("DELETE")) {
@@ -279,7 +279,7 @@ test("what a full disk says is told, and not that SQLite has rolled back by itse
   database.close();
 });
 
-test("a save that fails leaves nothing of it in SQLite, and the next one is taken", async () => {
+test("a failed save leaves nothing in SQLite, and the next one works", async () => {
   const database = new sqlite.Database(":memory:");
   let isBroken = false;
   const store = new SqliteStore((sql, parameters) => {
@@ -297,7 +297,7 @@ test("a save that fails leaves nothing of it in SQLite, and the next one is take
   database.close();
 });
 
-test("on a SQLite that answers later one statement follows the other, and what it cannot commit is not saved", async () => {
+test("on an asynchronous SQLite one statement follows the other, and what it cannot commit is not saved", async () => {
   const database = new sqlite.Database(":memory:");
   let running = 0;
   let isFull = false;

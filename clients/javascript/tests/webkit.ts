@@ -1,4 +1,4 @@
-/** Debian's WebKit, Safari's engine, in a window nobody sees: driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
+/** Debian's WebKit, Safari's engine, in an invisible window, driven by WebDriver (https://www.w3.org/TR/webdriver2/). */
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";

@@ -7,7 +7,7 @@ function tokenOf(claims: string): string {
   return `e30.${Buffer.from(claims).toString("base64url")}.c2ln`;
 }
 
-test("a token says whose it is and when it ends", () => {
+test("the user and the expiry of a token are read", () => {
   const value = tokenOf('{"sub":"zoë ÿ~","exp":1764003600,"device_id":"tv"}');
   assert.deepEqual(readToken(value), { value, sub: "zoë ÿ~", exp: 1_764_003_600 });
 });
@@ -18,7 +18,7 @@ test("a claim of another type counts as absent", () => {
   assert.deepEqual(readToken(none), { value: none, exp: 7.5 });
 });
 
-test("a token in another shape says nothing", () => {
+test("nothing is read from a token of another shape", () => {
   for (const value of [
     "",
     "opaque",

@@ -1,4 +1,4 @@
-/** Positions between positions: those that every client makes. */
+/** Positions between positions: the same ones as in every client. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -23,7 +23,7 @@ test("between two positions there is the one that every client makes", () => {
   for (const { a, b, is } of examples.between) assert.equal(between(a, b), is);
 });
 
-test("what has nothing between is refused by name", () => {
+test("two positions with no room between them are refused, and the error names which", () => {
   for (const { a, b, names } of examples.refused)
     assert.throws(
       () => between(a, b),

@@ -11,7 +11,7 @@ test("a stamp is above the last one, whatever the wall clock does", () => {
   assert.deepEqual(next(5, 65_535, 1), { physical: 6, logical: 0, node: "me" });
 });
 
-test("a clock follows what is ahead of it, and nothing else", () => {
+test("a clock follows stamps that are ahead of it, and no others", () => {
   const clock = { physical: 5, logical: 7 };
   assert.deepEqual(follow(clock, { physical: 5, logical: 8, node: "tv" }), { physical: 5, logical: 8 });
   assert.equal(follow(clock, { physical: 5, logical: 7, node: "tv" }), clock);

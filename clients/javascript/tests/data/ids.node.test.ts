@@ -8,13 +8,13 @@ import { canonical, checkUserId } from "../../src/data/ids.js";
 const event: { target?: object } = {};
 event.target = { event };
 
-test("what is no content id is refused with what to do, whatever its type", () => {
+test("a content id that is not valid is refused with what to do, whatever its type", () => {
   const values = ["tt0111161", 123, 123n, null, undefined, {}, event, ["0b0e6a4e-52a5-4a5b-9a1f-00000000000a"]];
   for (const value of values)
     assert.throws(() => canonical(value as string), { name: "TypeError", message: /^content_id: .*UUIDv5/u });
 });
 
-test("where the service takes any text an id stays as it is, and what is not even that is refused", () => {
+test("if the service accepts any text, an id stays as it is, and what is no text is refused", () => {
   for (const id of [
     "plex://movie/5d77",
     "123",
@@ -32,7 +32,7 @@ test("where the service takes any text an id stays as it is, and what is not eve
     });
 });
 
-test("a client takes the ids that it was told of", async () => {
+test("a client accepts the kind of ids that its options name", async () => {
   const client = new SyncClient({ url: "http://127.0.0.1:9", getToken: () => null, contentIds: "text" });
   await client.signIn("alice");
   await client.addMany(["plex://movie/5d77", "ABC"]);
@@ -47,7 +47,7 @@ test("a client takes the ids that it was told of", async () => {
   assert.throws(() => new SyncClient(neither), { name: "TypeError", message: /^contentIds: /u });
 });
 
-test("half a character names nobody", () => {
+test("a lone surrogate is no user id", () => {
   for (const value of ["\ud83d", "\udc69 x", "x".repeat(129)])
     assert.throws(() => checkUserId(value), { name: "TypeError", message: /^user_id: /u });
   for (const value of ["👩‍👩‍👧", "リビング\u3000テレビ", "Ann\u00a0TV"]) checkUserId(value);

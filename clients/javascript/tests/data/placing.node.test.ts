@@ -1,4 +1,4 @@
-/** An item is put beside another: by one position, and more only where there is no other way. */
+/** Moving an item beside another takes one new position, and more only if there is no other way. */
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
@@ -32,17 +32,17 @@ function shown(...positions: (string | null)[]): Item[] {
   });
 }
 
-test("only what has to get a position gets one, as in every client", () => {
+test("only items that need a new position get one, as in every client", () => {
   for (const { positions, moves, gives, ...place } of examples.moved)
     assert.deepEqual(positionsFor(shown(...positions), moves, place), gives);
 });
 
-test("what cannot be beside is refused", () => {
+test("a place that is not valid is refused", () => {
   for (const place of [{ before: "z" }, { after: "a" }, { before: "b", after: "b" }])
     assert.throws(() => positionsFor(shown("V", "d"), "a", place), TypeError);
 });
 
-test("a list moves a content, in it or not, and is told its operation", async (context) => {
+test("a content is moved, in the list or not, and `move` returns the operation's id", async (context) => {
   const [A, B, C] = [content(1), content(2), content(3)];
   const { socketClass } = new FakeService();
   const options = { url: "ws://fake", getToken: () => "a-token", store: new MemoryStore(), WebSocket: socketClass };

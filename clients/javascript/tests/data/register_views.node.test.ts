@@ -1,4 +1,4 @@
-/** Registers as the app sees them: the same array, and the same items in it, as long as they are the same. */
+/** Registers as the app sees them: the same array, with the same items in it, until they change. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -23,7 +23,7 @@ function put(state: UserState, key: string, physical: number, data: object): voi
   state.apply({ put: { content_id: key, timestamp: stamp(physical), rank: 0, device_id: "tv", data: { ...data } } });
 }
 
-test("items that are the same stay the same, and so does a collection", () => {
+test("items that do not change stay the same objects, and so does the array", () => {
   const state = UserState.empty("r");
   put(state, FILM_A, 1, { position_seconds: 90, duration_seconds: 100, state: "paused" });
   put(state, FILM_B, 2, { position_seconds: 1, state: "playing" });
@@ -42,7 +42,7 @@ test("items that are the same stay the same, and so does a collection", () => {
   assert.deepEqual([after[1] === before[1], after[0] === before[0], Object.isFrozen(after)], [true, false, true]);
 });
 
-test("what is made of a collection is the same as long as that is: a component that looks at it is not rendered for ever", () => {
+test("what is derived from a collection is the same object until that changes, or React would render for ever", () => {
   const state = UserState.empty("r");
   put(state, FILM_A, 1, { position_seconds: 95, duration_seconds: 100, state: "paused" });
   put(state, FILM_B, 2, { position_seconds: 1, state: "playing" });
@@ -55,7 +55,7 @@ test("what is made of a collection is the same as long as that is: a component t
   assert.deepEqual(begunIn(progressOf(state))[0]?.position_seconds, 2);
 });
 
-test("which lists there are is the same in a tab that gets a copy of it with all that its leader says", () => {
+test("the catalogue stays the same array in a tab that gets an equal copy of it with each message of its leader", () => {
   const state = UserState.empty("r");
   const transient: Transient = { version: 1, held: [], hints: null, lists: [{ list: "kids", name: "For the kids" }] };
   const lists = VIEWS[LISTS](state, [], structuredClone(transient));
@@ -65,7 +65,7 @@ test("which lists there are is the same in a tab that gets a copy of it with all
   assert.equal(VIEWS[LISTS](state, [], null), VIEWS[LISTS](state, [], null));
 });
 
-test("what is held is shown on top, however the device's clock goes", () => {
+test("held reports are shown on top, even if the device's clock is wrong", () => {
   const state = UserState.empty("r");
   put(state, FILM_A, 1000, { position_seconds: 90, duration_seconds: 100, state: "playing", watched: true });
   const contentId = `${prefixOf(PROGRESS)}a`;
@@ -84,7 +84,7 @@ test("what is held is shown on top, however the device's clock goes", () => {
   assert.equal(progressOf(state, [], { ...transient, version: 2, held: [] })[0]?.position_seconds, 90);
 });
 
-test("a device that is known says already what it has said, and no more", () => {
+test("`saysAlready` holds for what the service knows of a device, and for nothing else", () => {
   const state = UserState.empty("r");
   put(state, TV, 1, { device_name: "TV", capabilities: { can_cast: true } });
   const [tv] = devicesOf(state);

@@ -1,4 +1,4 @@
-/** Reports that are held, in one tab and in those that follow it. That cores do it right is shown by the scenarios. */
+/** Held reports, in one tab and in those that follow it. What cores do with them is tested by the scenarios. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -89,7 +89,7 @@ function open(context: TestContext) {
   return { browser, leader, follower };
 }
 
-test("what a tab reports its leader holds, every tab shows, and a flush writes", async (context) => {
+test("a tab's report is held by the leader, shown in every tab, and written by a flush", async (context) => {
   const { browser, leader, follower } = open(context);
   for (const { session, until } of [leader, follower])
     await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
@@ -105,7 +105,7 @@ test("what a tab reports its leader holds, every tab shows, and a flush writes",
   assert.deepEqual(positions, [10, 12]);
 });
 
-test("what is held of thousands of contents is gathered when somebody looks, and not at each report", async (context) => {
+test("held reports of thousands of contents are gathered when they are read, and not at each report", async (context) => {
   const core = new Core({ nowMs: () => 1, random: () => 0, newReplica: () => "r" });
   core.useRegisters(await loadRegisters());
   core.signIn("alice", null);
@@ -123,7 +123,7 @@ test("what is held of thousands of contents is gathered when somebody looks, and
   assert.deepEqual(core.transient?.held, []);
 });
 
-test("what a tab holds is written when it is closed, or by the one that leads next", async (context) => {
+test("held reports are written when the tab is closed, or by the next leader", async (context) => {
   const { browser, leader, follower } = open(context);
   for (const { session, until } of [leader, follower])
     await until(() => session.state === "live" && session.registers(PROGRESS) !== null);
@@ -138,7 +138,7 @@ test("what a tab holds is written when it is closed, or by the one that leads ne
   await follower.until(() => shown(follower.session).join() === "14 false");
 });
 
-test("what a tab says that cannot know better is refused by the service, and holds nothing up", async (context) => {
+test("a report that is not valid, from a tab that could not check it, is refused by the service and holds nothing up", async (context) => {
   const { browser, leader, follower } = open(context);
   browser.service.refused.add(A);
   for (const { session, until } of [leader, follower])
@@ -150,7 +150,7 @@ test("what a tab says that cannot know better is refused by the service, and hol
   assert.equal(follower.session.queueLength, 0);
 });
 
-test("what another tab held is written as of when it was reported", async (context) => {
+test("reports that another tab held are written with the time of the report", async (context) => {
   const browser = new Browser();
   const { session, until } = browser.open("one", PROGRESS);
   context.after(() => session.close());
@@ -165,7 +165,7 @@ test("what another tab held is written as of when it was reported", async (conte
   assert.ok((stamps.at(-1)?.physical ?? Number.POSITIVE_INFINITY) < Date.now() - 3_500_000);
 });
 
-test("what was said before its part came says what it would have said behind it", async () => {
+test("writes queued before the part for registers came say the same as if it had been there", async () => {
   const stored = UserState.empty("r");
   const core = new Core({ nowMs: () => 2, random: () => 0, newReplica: () => "r" });
   core.signIn("alice", stored);
@@ -179,7 +179,7 @@ test("what was said before its part came says what it would have said behind it"
   );
 });
 
-test("what was said before its part came is left out where it says nothing more", async () => {
+test("writes queued before the part for registers came are dropped if they say nothing new", async () => {
   const [B, tv, phone] = [prefixOf(PROGRESS) + content(2), `${prefixOf(DEVICES)}tv`, `${prefixOf(DEVICES)}phone`];
   const known = { timestamp: { physical: 1, logical: 0, node: "n" }, rank: 1, device_id: null };
   const stored = UserState.empty("r");

@@ -1,4 +1,4 @@
-/** What the tests of the hooks call in their page, which is bundled with one React or the other. */
+/** Functions that the tests of the hooks call in their page, which is bundled with React 18 or 19. */
 
 import {
   createElement as element,

@@ -1,4 +1,4 @@
-/** What the tests of the browser's store call in their page. */
+/** Functions that the tests of the browser's store call in their page. */
 
 import { UserCollections } from "../../src/data/user_collections.js";
 import { IndexedDbStore } from "../../src/stores/indexeddb_store.js";

@@ -1,4 +1,4 @@
-/** A client's events are the platform's. */
+/** A client's events are real events of the platform. */
 
 import assert from "node:assert/strict";
 import { once } from "node:events";

@@ -1,4 +1,4 @@
-/** The URL of platforms whose own reads nothing finds what the platform's does. */
+/** The `URL` for platforms whose own does not parse reads addresses as a real one does. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ function partsOf(url: SmallUrl): string[] {
   return PARTS.map((part) => url[part]);
 }
 
-test("where a service is, is read as the platform's own does", () => {
+test("an address is read as the platform's own URL reads it", () => {
   for (const text of [
     "ws://localhost:8083",
     "HTTPS://Sync.Example.COM/",
@@ -34,7 +34,7 @@ test("where a service is, is read as the platform's own does", () => {
     assert.deepEqual(partsOf(new SmallUrl(text)), partsOf(new URL(text)), text);
 });
 
-test("what is no address is refused", () => {
+test("a text that is no address is refused", () => {
   for (const text of [
     "",
     "127.0.0.1:8083",
@@ -49,6 +49,6 @@ test("what is no address is refused", () => {
     assert.throws(() => new SmallUrl(text), TypeError, text);
 });
 
-test("the platform's own is taken where it reads addresses", () => {
+test("the platform's own URL is used if it parses addresses", () => {
   assert.equal(UsableUrl, URL);
 });

@@ -1,4 +1,4 @@
-/** Random bytes, which names are made of, with and without good ones. */
+/** The random bytes that names are made of, on platforms with good ones and without. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";

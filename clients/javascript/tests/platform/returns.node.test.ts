@@ -1,4 +1,4 @@
-/** When a page comes back, and that of it the connection is made sure of. */
+/** When a page counts as back or left. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -21,7 +21,7 @@ function openPage(context: TestContext): { document: EventTarget & { visibilityS
   return { document, window };
 }
 
-test("a page that is back or left is told of, until nobody wants to know", (context) => {
+test("returns and leaves of a page are reported until that is ended", (context) => {
   const { document, window } = openPage(context);
   let [returns, leaves] = [0, 0];
   const ignore = watchReturns(
@@ -74,7 +74,7 @@ test("without a page nothing comes back", () => {
   watchReturns(fail, fail)();
 });
 
-test("nothing comes back to what is no page, though it calls something `document`, as apps of React Native may", (context) => {
+test("without a page nothing is reported, even if there is a global `document`, as in some apps of React Native", (context) => {
   Object.assign(globalThis, { document: {} });
   context.after(() => Reflect.deleteProperty(globalThis, "document"));
   const fail = (): void => assert.fail("nothing has happened");

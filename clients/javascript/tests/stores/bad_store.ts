@@ -1,4 +1,4 @@
-/** A store that fails in every way, and what guards it. */
+/** A store that fails in every way, and the `GuardedStore` around it. */
 
 import type { TestContext } from "node:test";
 import { setImmediate } from "node:timers/promises";

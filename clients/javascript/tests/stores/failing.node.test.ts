@@ -13,7 +13,7 @@ import { BadStore, claim, contentsOf, open, save } from "./bad_store.js";
 
 const A = content(1);
 
-test("a store that does not even answer a claim is not asked for more", async (context) => {
+test("a store that does not even answer a claim is not called again", async (context) => {
   const { store, guarded, pass } = open(context);
   const read = context.mock.method(store, "read");
   store.behaviour = "hangs";
@@ -23,7 +23,7 @@ test("a store that does not even answer a claim is not asked for more", async (c
   assert.deepEqual([guarded.storage, read.mock.callCount()], ["memory", 0]);
 });
 
-test("what a tab has of a leader is gone on with where the store has nothing to read", async (context) => {
+test("a tab goes on with its copy of the leader's state if the store has nothing to read", async (context) => {
   const { store, guarded } = open(context);
   const copy = new UserCollections("alice", null, () => "of the leader");
   copy.enqueue("add", A, 1);
@@ -32,7 +32,7 @@ test("what a tab has of a leader is gone on with where the store has nothing to 
   assert.deepEqual([state?.head.replica, contentsOf(state?.stored() ?? null)], ["memory 1", [A]]);
 });
 
-test("a store that is closed tells nothing of a call that fails then, and of one that fails later, when it is in use again", async (context) => {
+test("a closed store reports no call that fails then, and reports one that fails once it is in use again", async (context) => {
   const { store, told, guarded, pass } = open(context);
   const before = await claim(guarded);
   store.behaviour = "hangs";
@@ -85,7 +85,7 @@ test("a store has 5 s for a call while the page is awake, and one more for each 
   }
 });
 
-test("calls that fail together are told once, and the store is tried again once: after a second at least, later each time", async (context) => {
+test("calls that fail together are reported once, and cause one new attempt, after a second at least and later each time", async (context) => {
   const { store, told, guarded, pass } = open(context);
   const claimed = context.mock.method(store, "claim");
   await claim(guarded);
@@ -137,7 +137,7 @@ test("a store that is closed while it is brought up to date is not tried again, 
   }
 });
 
-test("what is no client's state, in whichever part, is not taken for one", async (context) => {
+test("a state with any malformed part is not accepted as a client's", async (context) => {
   const { head } = UserState.empty("r");
   for (const kept of [
     { head, items: [] },
@@ -154,7 +154,7 @@ test("what is no client's state, in whichever part, is not taken for one", async
   }
 });
 
-test("nothing of the users of before is kept or written once a store is closed", async (context) => {
+test("once a store is closed, nothing of its earlier users is kept or written", async (context) => {
   const { store, guarded, pass } = open(context);
   const closed = context.mock.method(store, "close");
   const lists = await claim(guarded);

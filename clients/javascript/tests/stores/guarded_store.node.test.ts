@@ -1,4 +1,4 @@
-/** A store that fails in every way, and what a client keeps. Time goes by when the test says so. */
+/** What a client keeps when its store fails in every way. The tests move the clock. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -11,7 +11,7 @@ import { claim, contentsOf, open, save } from "./bad_store.js";
 
 const [A, B, C] = [content(1), content(2), content(3)];
 
-test("a save that fails is told once; what follows is kept in memory, and then in the store", async (context) => {
+test("a failing save is reported once; what follows is kept in memory, and saved when the store works again", async (context) => {
   const { store, told, guarded, pass } = open(context);
   const before = await claim(guarded);
   before.enqueue("add", A, 1, { origin: "call 1" });
@@ -71,7 +71,7 @@ test("what is saved while the store is being brought up to date is in it, too", 
   assert.deepEqual(contentsOf(await store.read("alice")), [A, B]);
 });
 
-test("a store that never answers is given up after some seconds, and what it did after all counts once", async (context) => {
+test("a store that never answers is given up after some seconds, and what it saved after all counts once", async (context) => {
   const { store, guarded, pass } = open(context);
   const before = await claim(guarded);
   await save(guarded, before);
@@ -91,7 +91,7 @@ test("a store that never answers is given up after some seconds, and what it did
   assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
 });
 
-test("what a store that fails from the start holds is added to what was done without it", async (context) => {
+test("what a store holds that failed from the start is merged with what was done without it", async (context) => {
   const { store, merged, guarded, pass } = open(context);
   const earlier = new UserCollections("alice", null, () => "disk");
   earlier.enqueue("add", A, 1, { origin: "an earlier page's call" });
@@ -116,7 +116,7 @@ test("what a store that fails from the start holds is added to what was done wit
   );
 });
 
-test("lists that were written here and there are both there afterwards, and nothing is numbered twice", async (context) => {
+test("lists written in memory and in the store are both there afterwards, and no number is given twice", async (context) => {
   const { store, guarded, pass } = open(context);
   const [kids, party] = [prefixOf("kids"), prefixOf("party")];
   const earlier = new UserCollections("alice", null, () => "disk");
@@ -143,7 +143,7 @@ test("lists that were written here and there are both there afterwards, and noth
   );
 });
 
-test("what can be read of a store that can't be claimed is shown, and sent under its own names", async (context) => {
+test("what can be read from a store that can't be claimed is shown, and sent under its own ids", async (context) => {
   const { store, guarded, pass } = open(context);
   const earlier = new UserCollections("alice", null, () => "disk");
   earlier.enqueue("add", A, 1, { origin: "an earlier call" });
@@ -164,7 +164,7 @@ test("what can be read of a store that can't be claimed is shown, and sent under
   assert.deepEqual([guarded.storage, await store.read("alice")], ["persistent", now.state.stored()]);
 });
 
-test("what was to be erased is erased when the store works again", async (context) => {
+test("an erasure that the store missed is done when it works again", async (context) => {
   const { store, guarded, pass } = open(context);
   const before = await claim(guarded);
   before.enqueue("add", A, 1);
@@ -182,7 +182,7 @@ test("what was to be erased is erased when the store works again", async (contex
   assert.deepEqual([guarded.owesErasure("alice"), await store.read("alice")], [false, null]);
 });
 
-test("what was stored of a user since an erasure is no more erased when the store fails again", async (context) => {
+test("what was stored since an erasure is not erased when the store fails again", async (context) => {
   const { store, guarded, pass } = open(context);
   store.behaviour = "rejects";
   const before = await claim(guarded);
@@ -203,7 +203,7 @@ test("what was stored of a user since an erasure is no more erased when the stor
   assert.deepEqual([guarded.storage, contentsOf(await store.read("alice"))], ["persistent", [A]]);
 });
 
-test("what could not be stored of a user whom another client serves now is left to that", async (context) => {
+test("what could not be stored is dropped once another client serves the user", async (context) => {
   const { store, guarded, pass } = open(context);
   store.behaviour = "rejects";
   const before = await claim(guarded);
@@ -233,7 +233,7 @@ test("a store that is closed while it is about to be tried again is left alone",
   assert.deepEqual(await store.read("alice"), again.state.stored());
 });
 
-test("what no client has stored is left alone", async (context) => {
+test("a store that holds no client's state is left alone", async (context) => {
   const { store, told, guarded, pass } = open(context);
   store.behaviour = "lies";
   const watchlist = await claim(guarded, "new");

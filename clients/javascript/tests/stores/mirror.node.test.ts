@@ -1,4 +1,4 @@
-/** What a client would go on with: nothing piles up in it as long as the store works. */
+/** The state with which a client would go on: nothing piles up in it while the store works. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -7,7 +7,7 @@ import { UserCollections } from "../../src/data/user_collections.js";
 import { Mirror } from "../../src/stores/mirror.js";
 import { content } from "../contents.js";
 
-test("what a store that works has taken is neither missed nor known, before it failed and since", () => {
+test("nothing that a working store has saved is remembered, before a failure or after it", () => {
   const mirror = new Mirror(null);
   const lists = new UserCollections("alice", null, () => "r");
   const notes = (): boolean[] => {

@@ -1,4 +1,4 @@
-/** What a store holds, and what was done without it, made one. */
+/** Merging what a store holds with what was done without it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -41,7 +41,7 @@ async function rejoined(
   return { stored: (await store.read("alice")) as Stored, merged };
 }
 
-test("stamps go on behind the last one of both, and numbers behind those of either", async () => {
+test("stamps go on behind the later of both clocks, and numbers behind both queues", async () => {
   for (const [storedMs, ownMs] of [
     [1000, 2000],
     [2000, 1000],
@@ -65,7 +65,7 @@ test("stamps go on behind the last one of both, and numbers behind those of eith
   }
 });
 
-test("of two journals the one that was heard of last counts, and what is stored is wanted as of there", async () => {
+test("of two journals the one heard of last counts, and stored writes count from its revision", async () => {
   const { stored, merged } = await rejoined(
     (disk) => {
       for (const prefix of [WATCHLIST, KIDS]) {
@@ -93,7 +93,7 @@ test("of two journals the one that was heard of last counts, and what is stored 
   assert.deepEqual([stored.head.epoch, stored.head.lists?.[KIDS]?.epoch], ["e", "e"]);
 });
 
-test("a write of the journal that goes on is wanted as of when it was written", async () => {
+test("a write of the journal that goes on keeps the revision that it was made at", async () => {
   const { stored } = await rejoined(
     (disk) => {
       disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] });
@@ -104,7 +104,7 @@ test("a write of the journal that goes on is wanted as of when it was written", 
   assert.deepEqual([stored.head.revision, stored.queue.map(({ observed }) => observed)], [9, [7]]);
 });
 
-test("a list that is stored is kept, if nothing came of it since or nothing was done at all", async () => {
+test("a stored list is kept if nothing of it came since, or nothing was done at all", async () => {
   for (const inMemory of [null, (memory: UserCollections): void => memory.enqueue("add", B, 1)]) {
     const { stored, merged } = await rejoined(
       (disk) => disk.applySnapshot(WATCHLIST, { revision: 7, epoch: "e", items: [{ content_id: A }] }),
@@ -116,7 +116,7 @@ test("a list that is stored is kept, if nothing came of it since or nothing was 
   }
 });
 
-test("a number that was used is not used again, although what it was used for is settled", async () => {
+test("a used number is not used again, although its write is settled", async () => {
   const { stored } = await rejoined(
     (disk) => disk.enqueue("add", A, 1),
     (memory) => {
@@ -131,7 +131,7 @@ test("a number that was used is not used again, although what it was used for is
   assert.ok(!["memory.1", "memory.2", "memory.3"].includes(second?.operation_id ?? ""), second?.operation_id);
 });
 
-test("of two stamps of one millisecond the later one counts, wherever it is", async () => {
+test("of two clocks in the same millisecond the later one counts, on either side", async () => {
   for (const [storedWrites, ownWrites] of [
     [3, 1],
     [1, 3],
@@ -155,7 +155,7 @@ test("a write to a list that was not opened since is kept as it is", async () =>
   assert.deepEqual([merged, stored.queue.map(({ content_id }) => content_id)], [1, [KIDS + A]]);
 });
 
-test("what is taken over while the store fails again is taken over once", async (context) => {
+test("what is merged while the store fails again is merged only once", async (context) => {
   const store = new MemoryStore();
   const disk = new UserCollections("alice", null, () => "disk");
   disk.enqueue("add", A, 1); // of no call: it has no origin

@@ -1,4 +1,4 @@
-/** A tab that follows: what it shows of the tab that leads, and what it takes over from it. */
+/** A tab that follows: what it shows of its leader, and what it takes over from it. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ function contents(session: TabSession): string[] {
   return session.items().map((item) => item.content_id);
 }
 
-test("a tab shows what its app has called for, and then what its leader has stored of that, each once", async (context) => {
+test("a tab shows its app's open calls, and then what its leader has stored of them, each write once", async (context) => {
   const { tabs, session } = open(context);
   const of = new UserCollections("alice", null, () => "of the leader");
   tabs.onMessage(OF_LEADER);
@@ -45,7 +45,7 @@ test("a tab shows what its app has called for, and then what its leader has stor
   assert.equal(versions.size, 6);
 });
 
-test("a tab takes what is stored from the leader that it follows, once, with what came since on top", async (context) => {
+test("a tab accepts a copy only from the leader that it follows, once, and applies the batches that came since", async (context) => {
   const { tabs, events, session } = open(context);
   const of = (id: string): UserCollections => {
     const lists = new UserCollections("alice", null, () => id);
@@ -68,7 +68,7 @@ test("a tab takes what is stored from the leader that it follows, once, with wha
   assert.deepEqual(contents(session), [A, B]);
 });
 
-test("a tab shows what its leader holds of reports", async (context) => {
+test("a tab shows the reports that its leader holds", async (context) => {
   const { tabs, session } = open(context, PROGRESS);
   tabs.onMessage(OF_LEADER);
   await session.shown;
@@ -83,7 +83,7 @@ test("a tab shows what its leader holds of reports", async (context) => {
   assert.deepEqual([item.position_seconds, session.version === before], [7, false]);
 });
 
-test("a tab that leads calls again for what its leader had in memory: all that was said, as of when, by its name", async (context) => {
+test("a tab that takes over makes again the calls that its leader had only in memory, with all fields, times and names", async (context) => {
   const { store, tabs, session } = open(context, PROGRESS);
   const key = prefixOf(PROGRESS) + A;
   const of = new UserCollections("alice", null, () => "of the leader");

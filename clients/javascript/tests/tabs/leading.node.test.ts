@@ -1,4 +1,4 @@
-/** A tab that leads: what the others hear of it, and what it does for them. */
+/** A tab that leads: what it tells the others, and what it does for them. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -13,7 +13,7 @@ import { OF_LEADER, open } from "./tab_by_hand.js";
 
 const [A, B] = [content(1), content(2)];
 
-test("a tab that leads says who it is, and is another when it has begun again: its followers want another copy", async (context) => {
+test("a tab that leads names its engine, with a new name once it has begun again: its followers need a new copy", async (context) => {
   const { tabs, session } = open(context);
   const leaders: string[] = [];
   for (const begin of [tabs.grant, () => session.restart()]) {
@@ -68,7 +68,7 @@ test("a tab that has begun again connects once, and one that is offline or leads
   assert.equal(await questions(), 0);
 });
 
-test("who comes to this tab or another one has the one that leads connect at once", async (context) => {
+test("a user's return to any tab has the tab that leads connect at once", async (context) => {
   const { tabs, session, getToken } = open(context);
   tabs.grant();
   await session.shown;
@@ -123,7 +123,7 @@ for (const [when, leave] of [
   });
 }
 
-test("registers have their part without a connection: where this tab's app or another's wants them, or a write waits", async (context) => {
+test("the part for registers is loaded without a connection, if any tab's app wants them or a write to them waits", async (context) => {
   const key = prefixOf(PROGRESS) + A;
   const { tabs, session } = open(context, PROGRESS);
   tabs.grant();
@@ -162,7 +162,7 @@ test("a tab that has followed registers follows them when it leads, too", async 
   assert.notEqual(said?.type === "batch" && said.transient, null);
 });
 
-test("a tab that leads tells how it stands, and one that follows says nothing of that", async (context) => {
+test("a tab that leads tells its state to the others, and one that follows does not", async (context) => {
   const { tabs, session } = open(context);
   session.announce();
   assert.deepEqual(
@@ -183,7 +183,7 @@ test("a tab that leads tells how it stands, and one that follows says nothing of
   assert.deepEqual(rest, { type: "batch", state, transport, storage, transient: null, ...nothing });
 });
 
-test("only a tab that leads says what is stored, and whose that is", async (context) => {
+test("only a tab that leads sends what is stored, with the name of its engine", async (context) => {
   const { tabs, session } = open(context);
   tabs.onMessage({ ...OF_LEADER, leader: "another" });
   await session.shown;
@@ -198,7 +198,7 @@ test("only a tab that leads says what is stored, and whose that is", async (cont
   assert.deepEqual([said?.type, said?.type === "stored" && said.leader], ["stored", leader]);
 });
 
-test("a tab that follows does not begin again: another leads", async (context) => {
+test("a tab that follows does not begin again, as another leads", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.onMessage(OF_LEADER);
   await session.shown;
@@ -208,7 +208,7 @@ test("a tab that follows does not begin again: another leads", async (context) =
   assert.deepEqual([claim.mock.callCount(), session.state], [0, "live"]);
 });
 
-test("a tab that is told twice that it leads begins once", async (context) => {
+test("a tab that is granted the lead twice begins once", async (context) => {
   const { store, tabs, session, getToken } = open(context);
   const claim = context.mock.method(store, "claim");
   tabs.grant();
@@ -221,7 +221,7 @@ test("a tab that is told twice that it leads begins once", async (context) => {
   assert.equal(session.state, "waiting");
 });
 
-test("what the leader before had in memory only comes before what this tab has called for since", async (context) => {
+test("what the earlier leader had only in memory comes before the calls that this tab has made since", async (context) => {
   const { tabs, session } = open(context);
   const others = new UserCollections("alice", null, () => "of the other");
   others.enqueue("add", A, Date.now(), { origin: "a call" });
@@ -235,7 +235,7 @@ test("what the leader before had in memory only comes before what this tab has c
   assert.deepEqual([session.items(), session.queueLength], [[], 2]);
 });
 
-test("a tab shows what its store held as soon as that can be read, with what was done meanwhile", async (context) => {
+test("a tab shows what its store holds as soon as it can be read, with what was done meanwhile", async (context) => {
   const { store, tabs, session, passTimeout } = open(context);
   const before = new UserCollections("alice", null, () => "before");
   before.enqueue("add", A, 1);
@@ -253,7 +253,7 @@ test("a tab shows what its store held as soon as that can be read, with what was
   assert.equal((await store.read("alice"))?.queue.length, 2);
 });
 
-test("while a log-out is being stored a tab that leads takes no write any more, and nobody is told that it was kept", async (context) => {
+test("while a log-out is being stored the tab that leads accepts no write, and tells nobody that one was kept", async (context) => {
   const { store, tabs, events, session } = open(context);
   tabs.grant();
   await session.shown;

@@ -1,4 +1,4 @@
-/** A tab that is closed, or leads no more: what it leaves behind. */
+/** A tab that is closed or loses the lead: what it leaves behind. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -41,7 +41,7 @@ for (const how of ["at first", "because the one before did not answer"]) {
   });
 }
 
-test("a tab that hears of no other stays offline when it leads no more, says why, and shows what it has", async (context) => {
+test("a tab without a channel that loses the lead stays offline, says why, and shows what it has", async (context) => {
   const { tabs, events, session } = open(context);
   tabs.canTell = false;
   tabs.grant();
@@ -54,7 +54,7 @@ test("a tab that hears of no other stays offline when it leads no more, says why
   assert.deepEqual([session.state, session.transport, session.items().length], ["stopped", null, 1]);
 });
 
-test("what a tab keeps in memory when it leads no more is left to the one that leads", async (context) => {
+test("what a tab has only in memory when it loses the lead is left to the new leader", async (context) => {
   const { store, guarded, tabs, session, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
@@ -83,7 +83,7 @@ test("a tab whose store fails while it closes does not begin again", async (cont
   passTimeout();
 });
 
-test("a tab leaves its place only once what was called for is stored and told", async (context) => {
+test("a closing tab gives up the lead only once the effects of all calls are stored and told", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -106,7 +106,7 @@ test("a tab leaves its place only once what was called for is stored and told", 
   assert.equal(tabs.isClosed, true);
 });
 
-test("what is kept of a user whom a closed tab has left is not written again when the store fails and works again", async (context) => {
+test("when the store fails and works again, nothing is written of a user that a closed tab has left", async (context) => {
   const { store, guarded, tabs, session, passTimeout } = open(context);
   tabs.grant();
   await session.shown;

@@ -1,4 +1,4 @@
-/** Web Locks, as far as tabs use them: Node 20 has none. Source: https://www.w3.org/TR/web-locks/#algorithm-request-lock. */
+/** The part of Web Locks that tabs use: Node 20 has none. Source: https://www.w3.org/TR/web-locks/#algorithm-request-lock. */
 
 interface LockOptions {
   readonly steal?: boolean;

@@ -1,4 +1,4 @@
-/** A tab whose storage, and whose view of the others, a test has in its hand. */
+/** A tab whose storage, and whose messages from other tabs, the test controls. */
 
 import type { TestContext } from "node:test";
 

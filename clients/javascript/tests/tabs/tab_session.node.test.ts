@@ -1,4 +1,4 @@
-/** A tab whose storage or leader fails. The ports are played by hand; time goes by when the test says so. */
+/** A tab whose storage or leader fails. The tests stand for both, and move the clock. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -17,7 +17,7 @@ function contents(session: TabSession): string[] {
   return session.items().map((item) => item.content_id);
 }
 
-test("where the store fails the tab goes on in memory, under another replica, and stores all when it works again", async (context) => {
+test("if the store fails, the tab goes on in memory under another replica, and stores all when it works again", async (context) => {
   const { store, tabs, events, session, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
@@ -44,7 +44,7 @@ test("where the store fails the tab goes on in memory, under another replica, an
   );
 });
 
-test("a tab that follows asks for what its leader has in memory only, and calls for it when it leads", async (context) => {
+test("a tab that follows asks for what its leader has only in memory, and makes those calls again when it leads", async (context) => {
   const { store, tabs, session } = open(context);
   const claim = context.mock.method(store, "claim");
   const said = { ...OF_LEADER, storage: "memory" } as const;
@@ -65,7 +65,7 @@ test("a tab that follows asks for what its leader has in memory only, and calls 
   assert.deepEqual(areKnown, [false]);
 });
 
-test("a tab that follows asks each leader for its lists, and shows at once what it asks for", async (context) => {
+test("a tab that follows asks each new leader to follow its lists, and shows its own calls at once", async (context) => {
   const { tabs, session } = open(context, "kids");
   const kids = prefixOf("kids");
   const asked = (): unknown[] => tabs.told.flatMap((told) => (told.type === "call" ? [told.call] : []));
@@ -96,7 +96,7 @@ test("a tab that cannot read what its leader has stored asks for it", async (con
   assert.deepEqual(contents(session), [A]);
 });
 
-test("a tab whose leader keeps all in memory is told of it", async (context) => {
+test("a tab is told that its leader keeps all in memory", async (context) => {
   const { store, tabs, session } = open(context);
   store.failures.push(new Error("no disk"));
   tabs.grant();
@@ -113,7 +113,7 @@ test("a tab whose leader keeps all in memory is told of it", async (context) => 
   assert.ok(tabs.told.some((message) => message.type === "batch" && message.storage === "memory"));
 });
 
-test("what the app has called for is stored when it closes at once", async (context) => {
+test("the app's calls are stored even if it closes at once", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -124,14 +124,14 @@ test("what the app has called for is stored when it closes at once", async (cont
   assert.equal((await store.read("alice"))?.queue.length, 2000);
 });
 
-test("a tab that closes before its leader has answered says so to who waits", async (context) => {
+test("a tab that closes before its leader has answered rejects what the app awaits", async (context) => {
   const { session } = open(context);
   const { stored } = session.write("add", [A]);
   await session.close();
   await assert.rejects(stored, /closed/u);
 });
 
-test("a tab that was closed while it followed tells nothing more, hears nothing and takes no lead", async (context) => {
+test("a tab that was closed while it followed tells nothing more, hears nothing and does not take the lead", async (context) => {
   const { tabs, events, session, passTimeout } = open(context);
   session.write("add", [A]).stored.catch(() => undefined);
   await session.close();
@@ -170,7 +170,7 @@ test("what the user does is shown at once, and told to other tabs when it is sto
   assert.equal(Array.from(session.stored?.queue.values() ?? [])[0]?.origin, names[0]);
 });
 
-test("a tab that was superseded asks the new leader for what it could not store", async (context) => {
+test("a superseded tab asks the new leader to do what it could not store itself", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -191,7 +191,7 @@ test("a tab that was superseded asks the new leader for what it could not store"
   assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
-test("a tab that leads no more shows what it has, and how it stood, until it hears who leads, and may lead again", async (context) => {
+test("a tab that lost the lead shows its last list and state until it hears from the new leader, and may lead again", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -210,7 +210,7 @@ test("a tab that leads no more shows what it has, and how it stood, until it hea
   assert.deepEqual([contents(session), session.queueLength], [[B, A], 2]);
 });
 
-test("a user who has gone offline in one tab stays offline where another one leads", async (context) => {
+test("a user who has gone offline in one tab stays offline when another tab takes the lead", async (context) => {
   const { tabs, session } = open(context);
   tabs.onMessage({ ...OF_LEADER, state: "stopped", transport: null });
   await session.shown;
@@ -221,7 +221,7 @@ test("a user who has gone offline in one tab stays offline where another one lea
   assert.notEqual(session.state, "stopped");
 });
 
-test("a tab that may lead after the others were signed out is signed out, too", async (context) => {
+test("a tab that gets the lead after the others were signed out is signed out, too", async (context) => {
   const { store, tabs, events, session } = open(context);
   const claim = context.mock.method(store, "claim");
   tabs.onMessage(OF_LEADER);
@@ -234,7 +234,7 @@ test("a tab that may lead after the others were signed out is signed out, too", 
   assert.deepEqual(areKnown, [true]);
 });
 
-test("a tab that leads and hears of another leader looks whether it still does", async (context) => {
+test("a tab that leads and hears of another leader checks whether it still leads", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -248,7 +248,7 @@ test("a tab that leads and hears of another leader looks whether it still does",
   assert.deepEqual([session.state, session.transport], ["live", "websocket"]);
 });
 
-test("what a leader stored, but could not tell, is not done again by the next one", async (context) => {
+test("a call that a leader stored, but could not tell, is not done again by the next leader", async (context) => {
   const { store, tabs, session } = open(context);
   session.write("add", [A]);
   const call = tabs.told.find((message) => message.type === "call" && message.call.type === "change");
@@ -261,7 +261,7 @@ test("what a leader stored, but could not tell, is not done again by the next on
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
 });
 
-test("a log-out told by the leader before holds for the tab that leads now", async (context) => {
+test("a log-out told by the previous leader holds for the tab that leads now", async (context) => {
   const { tabs, events, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -270,7 +270,7 @@ test("a log-out told by the leader before holds for the tab that leads now", asy
   assert.equal(events.at(-1), "signed_out");
 });
 
-test("a leader that does what it is asked for is not relieved, and who has asked is told of it", async (context) => {
+test("a leader that does its calls is not replaced, and the tab that made them is told", async (context) => {
   const { tabs, session, passTimeout } = open(context);
   const { stored } = session.write("add", [A]);
   const done = tabs.told.flatMap((message) => (message.type === "call" ? [message.name] : []));
@@ -284,7 +284,7 @@ test("a leader that does what it is asked for is not relieved, and who has asked
   assert.equal(tabs.asked, 1); // it is there, and has not done it
 });
 
-test("a leader that does not answer is relieved, once", async (context) => {
+test("a leader that does not answer is replaced, once", async (context) => {
   const { tabs, session, passTimeout } = open(context);
   session.write("add", [A]);
   assert.deepEqual(contents(session), [A]);
@@ -298,7 +298,7 @@ test("a leader that does not answer is relieved, once", async (context) => {
   assert.deepEqual([contents(session), session.queueLength], [[A], 1]);
 });
 
-test("a leader of a release before registers is told of none, and relieved: it would take them for items of a list", async (context) => {
+test("a leader of a release before registers gets no writes to them, and is replaced: it would take them for items of a list", async (context) => {
   const { store, tabs, session, passTimeout } = open(context, PROGRESS);
   const { transient: _, ...older } = OF_LEADER;
   tabs.onMessage(older as unknown as TabMessage);

@@ -1,4 +1,4 @@
-/** Where a client keeps what it knows, and which other tabs there are, by what the app has said and the platform has. */
+/** Where a client keeps what it knows, and which tabs it joins, by the app's options and the platform. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";

@@ -1,4 +1,4 @@
-/** Which tab leads, with and without what browsers have for it. The locks are played by hand; browsers test the real ones. */
+/** Which tab leads, with and without locks and channels. The locks are fakes; the tests in browsers use real ones. */
 
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, type TestContext, test } from "node:test";
@@ -17,7 +17,7 @@ afterEach(() => {
   Object.assign(globalThis, { BroadcastChannel, document: undefined });
 });
 
-test("without a BroadcastChannel a tab leads at first, and gets it back only while the user works in it", () => {
+test("without a BroadcastChannel a tab leads at first, and gets the lead back only while the user works in it", () => {
   const tabs = new BrowserTabs<string>("syncd/ann", () => assert.fail("nobody can tell it anything"));
   let granted = 0;
   const onGranted = (): void => {
@@ -105,7 +105,7 @@ function origin(context: TestContext, locks: Pick<LocksByHand, "request">) {
   return { open, news };
 }
 
-test("the tab that waits longest leads when the one that led is closed, and nobody but a tab that is still there", async (context) => {
+test("when the leader is closed, the open tab that has waited longest leads", async (context) => {
   const locks = new LocksByHand();
   const { open, news } = origin(context, locks);
   const [first, second, third] = [open("first"), open("second"), open("third")];
@@ -120,7 +120,7 @@ test("the tab that waits longest leads when the one that led is closed, and nobo
   assert.deepEqual([await news(), locks.isHeld("syncd/ann")], [[], false]);
 });
 
-test("a tab that takes the lead leads at once, and the one that has lost it is told once and may wait for it", async (context) => {
+test("a tab that takes the lead leads at once; the tab that has lost it is told once, and may wait for it again", async (context) => {
   const { open, news } = origin(context, new LocksByHand());
   const [first, second] = [open("first"), open("second")];
   first.lead();
@@ -149,7 +149,7 @@ test("a tab that is closed while it takes the lead neither leads nor keeps other
   assert.deepEqual(await news(), ["first leads"]);
 });
 
-test("a tab leads where locks are there and forbidden, unless it was closed meanwhile", async (context) => {
+test("a tab leads if locks are forbidden, unless it was closed meanwhile", async (context) => {
   const request = (): Promise<void> => Promise.reject(new DOMException("forbidden", "SecurityError"));
   const { open, news } = origin(context, { request });
   const [first, second] = [open("first"), open("second")];
@@ -159,7 +159,7 @@ test("a tab leads where locks are there and forbidden, unless it was closed mean
   assert.deepEqual(await news(), ["first leads"]);
 });
 
-test("tabs of one name hear each other, and themselves not, until they are closed", async (context) => {
+test("tabs of one name hear each other, but not themselves, until they are closed", async (context) => {
   giveNavigator(context, undefined);
   const heard: string[] = [];
   const tabsOf = (name: string, tab: string): BrowserTabs<string> =>

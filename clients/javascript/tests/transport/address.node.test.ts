@@ -12,14 +12,14 @@ const ADDRESSES = {
   "http://[::1]:8083": "ws://[::1]:8083",
 };
 
-test("an address is taken as people have it", () => {
+test("an address is accepted as people write it", () => {
   for (const [url, address] of Object.entries(ADDRESSES)) {
     assert.equal(addressOf(url), address);
     assert.equal(addressOf(new URL(url)), address);
   }
 });
 
-test("what is no address is refused", () => {
+test("a text that is no address is refused", () => {
   for (const url of [
     "",
     "localhost:8083",
@@ -36,7 +36,7 @@ test("what is no address is refused", () => {
     );
 });
 
-test("what an address must not have is said, and not repeated", () => {
+test("the refusal says what an address must not have, and does not repeat it", () => {
   for (const url of ["http://h/#secret", "http://h/?token=secret", "http://secret@h", "ws://h/secret/ws/"])
     assert.throws(
       () => new SyncClient({ url, getToken: () => null }),

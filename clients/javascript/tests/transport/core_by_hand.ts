@@ -1,4 +1,4 @@
-/** What a transport or link tells the core, written down. */
+/** Records what a transport or link tells the core. */
 
 import type { Core } from "../../src/core/core.js";
 import { recognized } from "../../src/data/messages.js";

@@ -1,4 +1,4 @@
-/** Streams, polls and writes, also in engines that lack something. `fetch` is played by hand. */
+/** Streams, polls and writes, also in engines that lack something. `fetch` is a fake. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -33,7 +33,7 @@ function open(
   return line;
 }
 
-test("where an engine shows no parts of an answer, a poll is read when it is whole", async (context) => {
+test("if an engine shows no parts of an answer, a poll is read when it is complete", async (context) => {
   const response = new Response(PONG + END, { headers: TYPE });
   Object.defineProperty(response, "body", { value: undefined });
   const line = open(context, async () => response);
@@ -42,7 +42,7 @@ test("where an engine shows no parts of an answer, a poll is read when it is who
   assert.deepEqual(line.all, [OPENED, HEARD, RECEIVED, ["polled"]]);
 });
 
-test("where an engine cannot make text of parts, a poll is read when it is whole", async (context) => {
+test("if an engine cannot decode parts, a poll is read when it is complete", async (context) => {
   const { TextDecoder } = globalThis;
   context.after(() => Object.assign(globalThis, { TextDecoder }));
   const response = new Response(PONG + END, { headers: TYPE });
@@ -85,7 +85,7 @@ test("without `fetch` there is no connection", async (context) => {
   assert.deepEqual(line.all, [["openFailed", undefined, undefined, undefined]]);
 });
 
-test("where a request cannot be ended, a stream that nobody wants is let go of with what comes next", async (context) => {
+test("if a request cannot be ended, a stream that is not wanted any more is released when more of it comes", async (context) => {
   const source = new TransformStream<Uint8Array, Uint8Array>();
   const writer = source.writable.getWriter();
   const line = open(context, async () => new Response(source.readable, { headers: TYPE }), { canAbort: false });
@@ -97,7 +97,7 @@ test("where a request cannot be ended, a stream that nobody wants is let go of w
   assert.deepEqual(line.all, [OPENED, HEARD, RECEIVED]);
 });
 
-test("a character may be cut", async (context) => {
+test("a character may be split between two parts", async (context) => {
   const bytes = new TextEncoder().encode(`data: {"type":"device_command","command":"é"}\n\n`);
   const cut = bytes.indexOf(0xc3) + 1;
   const body = new ReadableStream({
@@ -112,7 +112,7 @@ test("a character may be cut", async (context) => {
   assert.deepEqual(line.all, [OPENED, HEARD, HEARD, command, ["closed", 1006]]);
 });
 
-test("what is no stream of events opens nothing", async (context) => {
+test("an answer that is no event stream does not open the connection", async (context) => {
   const problem = { title: "Forbidden", status: 403, detail: "No." };
   const own = { "content-type": "application/problem+json", "retry-after": "7" };
   const answers: [() => Response, unknown[]][] = [
@@ -134,7 +134,7 @@ test("what is no stream of events opens nothing", async (context) => {
   }
 });
 
-test("an end is told as the service puts it", async (context) => {
+test("the core is told the close code with which the service ends an answer", async (context) => {
   const ends: [string, boolean, unknown[]][] = [
     ['event: close\ndata: {"code":4500,"reason":"ended"}\n\n', true, ["closed", 4500]],
     [END, false, ["closed", 1000]],
@@ -150,7 +150,7 @@ test("an end is told as the service puts it", async (context) => {
   }
 });
 
-test("what is put out together goes as one request, and one request is under way at a time", async (context) => {
+test("writes sent together go in one request, and only one request is under way at a time", async (context) => {
   const line = new LineByHand();
   const bodies: string[][] = [];
   const answers: ((_: Response) => void)[] = [];
@@ -200,7 +200,7 @@ test("what is put out together goes as one request, and one request is under way
   ]);
 });
 
-test("a write is a POST of JSON, and a connection goes on for as long as it likes once that is answered", async (context) => {
+test("a write is a POST of JSON, and once it is answered its time limit ends nothing", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const line = new LineByHand();
   const answer = async (): Promise<Response> => Response.json({ results: [{ status: "added" }] });

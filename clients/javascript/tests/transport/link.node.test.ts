@@ -24,7 +24,7 @@ function linkWith(getToken: unknown): { link: Link; first: Promise<Told>; all: T
   return { link: new Link(service, put), first, all };
 }
 
-test("what the callback answers is told by what it is", async () => {
+test("an answer of the callback is a token, none for now, or unusable, and an error does not repeat it", async () => {
   const answers: [() => unknown, Told][] = [
     [() => "a-token", ["token", { value: "a-token" }]],
     [async () => "a-token", ["token", { value: "a-token" }]],
@@ -61,7 +61,7 @@ test("of two questions only the later one is answered", async () => {
   assert.equal(all.length, 1);
 });
 
-test("a dropped link tells nothing of a late answer", async () => {
+test("a dropped link does not report a late answer", async () => {
   let answer = (_: string): void => undefined;
   const answered = new Promise<string>((resolve) => {
     answer = resolve;
@@ -75,7 +75,7 @@ test("a dropped link tells nothing of a late answer", async () => {
   assert.deepEqual(all, []);
 });
 
-test("a link that has ended holds nothing any more, and tells nothing", async (context) => {
+test("a link that has ended holds no resources, and reports nothing", async (context) => {
   let dropped = 0;
   const asked: unknown[] = [];
   class Socket {
@@ -99,7 +99,7 @@ test("a link that has ended holds nothing any more, and tells nothing", async (c
   assert.deepEqual(asked, [["ws://h/", ["syncd.v1", "bearer.t"]]]);
 });
 
-test("a link that is dropped while the part for it is on its way asks for nothing and opens nothing", async (context) => {
+test("a link that is dropped while its part is loading asks for nothing and opens nothing", async (context) => {
   let sockets = 0;
   class Socket {
     constructor() {
@@ -119,7 +119,7 @@ test("a link that is dropped while the part for it is on its way asks for nothin
   assert.deepEqual([all, fetched.mock.callCount(), sockets], [[], 0, 0]);
 });
 
-test("a link has ended before the core is told how: what that asks for at once takes another one", () => {
+test("a link is closed before the core is told how it ended: what the core asks for then uses a new link", () => {
   const service = { address: "ws://h", getToken: () => null, WebSocket: globalThis.WebSocket };
   const isClosed: boolean[] = [];
   const link: Link = new Link(service, () => isClosed.push(link.isClosed));

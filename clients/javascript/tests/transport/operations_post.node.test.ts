@@ -1,4 +1,4 @@
-/** What a bulk of writes is answered with, as messages. */
+/** The answers to a bulk of writes, as messages. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -35,7 +35,7 @@ test("the body has the writes in order", () => {
   assert.deepEqual(toList, { ...FIRST, type: "list_update", list: "kids" });
 });
 
-test("one request takes at most 32 KiB, and the first write whatever it has: a slow link has 30 s for each", () => {
+test("one request has at most 32 KiB, or a single larger write: a slow link has 30 s for each", () => {
   const withData = (characters: number, character = "x") => ({
     ...FIRST,
     data: { note: character.repeat(characters) },
@@ -84,7 +84,7 @@ test("each result becomes the message that a WebSocket would bring", () => {
   });
 });
 
-test("what decides nothing is tried again later, and nobody delays it for long", () => {
+test("after a 429 or 503 the writes are tried again later, after a bounded wait", () => {
   const expected = (retryAfterMs?: number): object[] =>
     WRITES.map(({ id }) => ({
       type: "error",
@@ -103,7 +103,7 @@ test("what decides nothing is tried again later, and nobody delays it for long",
   }
 });
 
-test("what is no answer of the service is none", () => {
+test("an answer that is not the service's decides nothing", () => {
   const others = [
     answer(200, "<h1>Log in</h1>"),
     answer(200, "{}"),

@@ -1,4 +1,4 @@
-/** A WebSocket that is only tried. The engine's part is played by hand. */
+/** A WebSocket that is only tried. The socket is a fake. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -9,7 +9,7 @@ import { SocketByHand } from "./socket_by_hand.js";
 
 const TARGET = "/ws?since=0";
 
-test("a probe has succeeded when something came, and is told once", () => {
+test("a probe succeeds when a message comes, and is reported once", () => {
   const ends: [(socket: SocketByHand) => void, boolean][] = [
     [(socket) => socket.onmessage({}), true],
     [(socket) => socket.onerror(), false],
@@ -28,7 +28,7 @@ test("a probe has succeeded when something came, and is told once", () => {
   }
 });
 
-test("a probe that nothing comes of ends after 10 s, or when it is dropped", (context) => {
+test("a probe without a message ends after 10 s, or when it is dropped", (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const line = new LineByHand(() => new SocketByHand() as never);
   const dropped = new SocketByHand();
@@ -41,7 +41,7 @@ test("a probe that nothing comes of ends after 10 s, or when it is dropped", (co
   assert.deepEqual(line.all, [["probed", false]]);
 });
 
-test("where no WebSocket can be made there is none", () => {
+test("if no WebSocket can be made, the probe fails", () => {
   const line = new LineByHand();
   probe(line, TARGET, "t");
   assert.deepEqual(line.all, [["probed", false]]);

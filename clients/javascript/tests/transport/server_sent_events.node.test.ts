@@ -1,4 +1,4 @@
-/** Server-sent events, read out of text however it is cut. */
+/** Server-sent events, read from text wherever it is cut. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -21,7 +21,7 @@ const EVENTS = [
   { type: "message", data: " four \u2028 é" },
 ];
 
-test("it does not matter where the text is cut", () => {
+test("events are read wherever the text is cut", () => {
   for (let size = 1; size <= STREAM.length; size += 1) {
     const reader = new EventReader();
     const read: ServerSentEvent[] = [];

@@ -1,4 +1,4 @@
-/** One socket; the test calls its handlers. */
+/** A fake socket, whose handlers the test calls. */
 export class SocketByHand {
   onopen = (): void => {};
   onmessage = (_: object): void => {};

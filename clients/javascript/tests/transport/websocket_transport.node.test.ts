@@ -1,4 +1,4 @@
-/** A WebSocket that does not open. The engine's part is played by hand. */
+/** A WebSocket that does not open. The socket is a fake. */
 
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
@@ -37,7 +37,7 @@ test("the service tells why it refused an upgrade", async (context) => {
   assert.equal(options.redirect, "error");
 });
 
-test("what others answer explains nothing", async (context) => {
+test("an answer that is not the service's explains nothing", async (context) => {
   const answers = [
     async () => new Response("<h1>Log in</h1>"),
     async () => new Response("Blocked", { status: 403, headers: { "retry-after": "9999" } }),
@@ -54,7 +54,7 @@ test("what others answer explains nothing", async (context) => {
   }
 });
 
-test("where there is no network nobody is asked", async (context) => {
+test("without a network the service is not asked", async (context) => {
   const offline = Object.getOwnPropertyDescriptor(globalThis, "navigator");
   Object.defineProperty(globalThis, "navigator", { value: { onLine: false }, configurable: true });
   context.after(() => Object.defineProperty(globalThis, "navigator", offline ?? { value: undefined }));
@@ -62,7 +62,7 @@ test("where there is no network nobody is asked", async (context) => {
   assert.deepEqual([line.all, fetched.mock.callCount()], [[["openFailed"]], 0]);
 });
 
-test("an explanation is waited for 5 s, and of those that cannot be ended there is one", async (context) => {
+test("an explanation has 5 s to come, and only one is under way if requests cannot be ended", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   let answer = (_: Response): void => {};
   const hanging = (): Promise<Response> =>
@@ -84,7 +84,7 @@ test("an explanation is waited for 5 s, and of those that cannot be ended there 
   assert.equal(last.line.all[0]?.[1], 403);
 });
 
-test("an open socket tells what comes and how it ends, which is no failed opening, sends, and is closed with 1000", async (context) => {
+test("an open socket reports messages and its end, which is no failed opening; it sends, and is closed with 1000", async (context) => {
   const socket = Object.assign(new SocketByHand(), {
     sent: [] as string[],
     send: (text: string) => socket.sent.push(text),
@@ -105,7 +105,7 @@ test("an open socket tells what comes and how it ends, which is no failed openin
   assert.deepEqual([socket.sent, socket.closedWith, fetched.mock.callCount()], [['{"type":"ping"}'], [1000], 0]);
 });
 
-test("a socket that does not open is told once, by whichever of its events", async (context) => {
+test("a socket that does not open is reported once, whichever of its events come", async (context) => {
   const ends: ((socket: SocketByHand) => void)[] = [
     (socket) => socket.onerror(),
     (socket) => socket.onclose({ code: 1006 }),
@@ -134,7 +134,7 @@ test("a socket that was closed while it opened is not explained", async (context
   assert.equal(fetched.mock.callCount(), 0);
 });
 
-test("an address or token that the engine refuses is named without it", () => {
+test("the error for an address or token that the engine refuses does not repeat it", () => {
   const line = new LineByHand(() => {
     throw new SyntaxError("bearer.secret is no protocol");
   });
