@@ -63,7 +63,11 @@ test("a list is deleted where the service says so, or that there is none: not wh
 
 test("nothing is asked with another user's token, or before it is known how the device stands", async (context) => {
   const bobs = open(context, async () => Response.json({ lists: [] }), "bob");
-  await assert.rejects(lists(bobs.asking), { message: "no token: the token is another user's", status: null, code: null });
+  await assert.rejects(lists(bobs.asking), {
+    message: "no token: the token is another user's",
+    status: null,
+    code: null,
+  });
   let show = (): void => {};
   const shown = new Promise<void>((resolve) => {
     show = resolve;
