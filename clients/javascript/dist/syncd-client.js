@@ -2477,7 +2477,7 @@ var LeaderCopy = class {
   storage = null;
   stored = null;
   transient = null;
-  /** Of the last batch, heard or told. */
+  /** The number of the last batch, heard or told. */
   number = 0;
   #onApplied;
   /** The batches that came while the copy was on its way; null: the copy is here. */
@@ -2515,7 +2515,7 @@ var LeaderCopy = class {
     Object.assign(this, { leader: null, state, transport, stored, transient });
   }
   /**
-   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is a new one, or
+   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is new, or
    * if an earlier batch was lost: Chromium loses those that come while a page stands at a breakpoint, and HTML allows it for
    * a page in the back/forward cache.
    */

@@ -33,7 +33,7 @@ export class LeaderCopy {
   storage: Storage | null = null;
   stored: UserState | null = null;
   transient: Transient | null = null;
-  /** Of the last batch, heard or told. */
+  /** The number of the last batch, heard or told. */
   number = 0;
   readonly #onApplied: (batch: Batch) => void;
   /** The batches that came while the copy was on its way; null: the copy is here. */
@@ -76,7 +76,7 @@ export class LeaderCopy {
   }
 
   /**
-   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is a new one, or
+   * Note what a leader says; if a copy is wanted, return the key to `take` it by. It is wanted if the leader is new, or
    * if an earlier batch was lost: Chromium loses those that come while a page stands at a breakpoint, and HTML allows it for
    * a page in the back/forward cache.
    */

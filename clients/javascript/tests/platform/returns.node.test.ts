@@ -50,7 +50,7 @@ test("returns and leaves of a page are reported until that is ended", (context) 
   assert.deepEqual([returns, leaves], [5, 2]);
 });
 
-test("of a page that is left and kept nothing is written, until it is back", (context) => {
+test("a page that is left but kept for the back button writes nothing until it is back", (context) => {
   const { document, window } = openPage(context);
   const told: string[] = [];
   watchReturns(
@@ -69,7 +69,7 @@ test("of a page that is left and kept nothing is written, until it is back", (co
   assert.deepEqual(told, ["back", "left"]);
 });
 
-test("without a page nothing comes back", () => {
+test("without a page nothing is reported", () => {
   const fail = (): void => assert.fail("nothing has happened");
   watchReturns(fail, fail)();
 });

@@ -1,4 +1,4 @@
-/** What a tab that follows makes of what its leader says, where some of that is lost on the way. */
+/** A tab that follows, when batches of its leader are lost on the way. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
@@ -24,7 +24,7 @@ const BATCH = {
   done: [],
 } as const;
 
-/** What a leader has stored, and what becomes of it. */
+/** What a leader has stored, and how that changes. */
 class Leader {
   readonly #collections = new UserCollections("alice", null, () => "of the other");
 
@@ -58,7 +58,7 @@ test("a tab that has missed a batch of its leader reads its list again, and goes
   assert.equal(read.mock.callCount(), 2);
 });
 
-test("what a tab has begun to read before it missed a batch is not what it shows", async (context) => {
+test("a copy that a tab began to read before it missed a batch is not shown", async (context) => {
   const { store, tabs, session } = open(context);
   const leader = new Leader();
   const reads: (() => void)[] = [];
@@ -82,7 +82,7 @@ test("what a tab has begun to read before it missed a batch is not what it shows
   );
 });
 
-test("the batches of a leader of a release before, which have no numbers, are taken as they come", async (context) => {
+test("batches without numbers, from a leader of an earlier release, are applied as they come", async (context) => {
   const { store, tabs, session } = open(context);
   const leader = new Leader();
   const read = context.mock.method(store, "read", async () => leader.stored);

@@ -28,7 +28,7 @@ test("a tab that leads names its engine, with a new name once it has begun again
   assert.equal(new Set(leaders).size, 2);
 });
 
-test("a tab that leads numbers what it tells: who has missed something sees that", async (context) => {
+test("a tab that leads numbers its batches, so that a tab that has missed one notices", async (context) => {
   const { tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -42,7 +42,7 @@ test("a tab that leads numbers what it tells: who has missed something sees that
   assert.ok(numbers.length > 1);
 });
 
-test("a tab that has begun again connects once, and one that is offline or leads no more does not", async (context) => {
+test("a tab that begins again connects once, unless it is offline or leads no more", async (context) => {
   const { store, tabs, session, getToken, passTimeout } = open(context);
   tabs.grant();
   await session.shown;
@@ -87,7 +87,7 @@ test("a user's return to any tab has the tab that leads connect at once", async 
   }
 });
 
-test("a tab that leads does what a tab of a release before registers asks for", async (context) => {
+test("a tab that leads does the calls of a tab whose release has no registers", async (context) => {
   const { store, tabs, session } = open(context);
   tabs.grant();
   await session.shown;
@@ -267,7 +267,7 @@ test("while a log-out is being stored the tab that leads accepts no write, and t
   assert.ok(events.includes("signed_out"));
 });
 
-test("a tab that takes over a log-out and a write after it signs out, and says that the write is not kept", async (context) => {
+test("a tab that takes over a log-out and a write made after it signs out, and says that the write is not kept", async (context) => {
   const { tabs, events, session } = open(context);
   void session.call({ type: "sign_out", erase: false });
   const { stored } = session.write("add", [A]);

@@ -1,4 +1,4 @@
-/** What is asked beside the connection: by which request, for whom, for how long, and what is left of it. `fetch` is played by hand. */
+/** Requests beside the connection: their method, token and time limit, and what they leave behind. `fetch` is a fake. */
 
 import assert from "node:assert/strict";
 import process from "node:process";
@@ -13,7 +13,7 @@ import { mint } from "../daemon.js";
 const PROBLEM = { "content-type": "application/problem+json" };
 const NAMED = { list: "kids", name: "Kids", revision: 0 };
 
-/** Alice's device, and what it asks. */
+/** Alice's device, and the requests that it made. */
 function open(context: TestContext, answer: (options: RequestInit) => Promise<Response>, sub = "alice") {
   const asked: [string, RequestInit][] = [];
   context.mock.method(globalThis, "fetch", (url: string, options: RequestInit) => {
@@ -35,7 +35,7 @@ function refused(status: number): Response {
   return Response.json(problem, { status, headers: PROBLEM });
 }
 
-test("a list is named by a PUT of JSON, with a token, to no other place", async (context) => {
+test("a list is renamed by a PUT of JSON with the token, and no redirect is followed", async (context) => {
   const { asking, asked, token } = open(context, async () => Response.json(NAMED, { status: 201 }));
   assert.deepEqual(await rename(asking, "kids", "Kids"), NAMED);
   const [[url, { method, body, headers, redirect }]] = asked as [[string, RequestInit]];
@@ -44,7 +44,7 @@ test("a list is named by a PUT of JSON, with a token, to no other place", async 
   assert.equal(redirect, "error");
 });
 
-test("a list is deleted where the service says so, or that there is none: not where another answers", async (context) => {
+test("a list counts as deleted if the service itself says so, or says that there is none", async (context) => {
   const answers: [() => Response, object | null][] = [
     [() => new Response(null, { status: 204 }), null],
     [() => refused(404), null],
@@ -61,7 +61,7 @@ test("a list is deleted where the service says so, or that there is none: not wh
   }
 });
 
-test("nothing is asked with another user's token, or before it is known how the device stands", async (context) => {
+test("no request is made with another user's token, or before the device's state is known", async (context) => {
   const bobs = open(context, async () => Response.json({ lists: [] }), "bob");
   await assert.rejects(lists(bobs.asking), {
     message: "no token: the token is another user's",
@@ -81,7 +81,7 @@ test("nothing is asked with another user's token, or before it is known how the 
   assert.deepEqual([await asked, bobs.asked.length], [[], 1]);
 });
 
-test("a request is ended after 30 s, not before", async (context) => {
+test("a request without an answer is ended after 30 s, and not before", async (context) => {
   context.mock.timers.enable({ apis: ["setTimeout"] });
   const hangs = ({ signal }: RequestInit): Promise<Response> =>
     new Promise((_, reject) => {
@@ -96,7 +96,7 @@ test("a request is ended after 30 s, not before", async (context) => {
   await asks;
 });
 
-test("no timer is left of a request, however it ended", async (context) => {
+test("a request leaves no timer behind, however it ended", async (context) => {
   const timers = (): number => process.getActiveResourcesInfo().filter((kind) => kind === "Timeout").length;
   const before = timers();
   for (const answer of [
