@@ -819,7 +819,7 @@ var UserCollections = class {
     this.#pieces.set(prefix, pieces);
     return pieces;
   }
-  /** Where a list stands. */
+  /** Up to where a list is known on this device. */
   head(prefix) {
     return this.state.headOf(prefix);
   }

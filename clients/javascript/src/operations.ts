@@ -1,4 +1,4 @@
-/** What an app gets for a change of the list. */
+/** What a change of a list returns to the app. */
 
 /**
  * A change of the list on its way: fulfilled with its id once it is kept on this device (`storage` says where); it is

@@ -13,9 +13,9 @@ import type * as syncd from "../src/syncd-client.js";
 import { content } from "./contents.js";
 import { Daemon, mint } from "./daemon.js";
 
-/** Of the client and its part for React, without `between`, which a bundler leaves out: asked are 12 KiB. */
+/** The client and its part for React, without `between`, which a bundler leaves out; 12 KiB were asked for. */
 const MAX_START_BYTES = 19.7 * 1024;
-/** With what is loaded only when it is needed, and the stores for where there is no IndexedDB. */
+/** All modules: also the parts that are loaded on demand, and the stores for platforms without IndexedDB. */
 const MAX_ALL_BYTES = 33.3 * 1024;
 const TIMEOUT_MS = 60_000;
 /** Named groups and property escapes are of ES2018, and newer than Chromium 63. */
@@ -128,7 +128,7 @@ test("the client works where EventTarget is of another realm, as in Jest", async
   }
 });
 
-/** As that of React Native before 0.78: made of any text, and it reads nothing in it. */
+/** Like that of React Native before 0.78: accepts any text, and does not parse it. */
 class UnreadUrl {
   readonly href: string;
 

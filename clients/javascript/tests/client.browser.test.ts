@@ -43,7 +43,7 @@ after(async () => {
   site.stop();
 });
 
-/** What hangs in a page is ended with it. */
+/** A test that hangs in a page ends with it. */
 function test(name: string, body: () => Promise<void>, skip: string | false = isMissing): void {
   nodeTest(name, { timeout: 2 * TIMEOUT_MS, skip }, body);
 }

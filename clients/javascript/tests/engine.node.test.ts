@@ -17,14 +17,14 @@ const A = content(1);
 const DAY_S = 86_400;
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-/** The service's words when a device has come that knows nothing. */
+/** What the service sends to a device that knows nothing yet. */
 const PLACE = { revision: 0, epoch: "e" };
 const GREETING = [
   { type: "resumed", recovered: false, reason: "new", ...PLACE },
   { type: "watchlist_snapshot", items: [], ...PLACE },
 ];
 
-/** An engine whose sockets the test has in its hand. */
+/** An engine with sockets that the test controls. */
 function open(context: TestContext, getToken: GetToken = () => mint("alice", "phone")) {
   const sockets: Socket[] = [];
   class Socket extends SocketByHand {
@@ -58,7 +58,7 @@ function open(context: TestContext, getToken: GetToken = () => mint("alice", "ph
   return { engine, store, batches, sockets, asked, live };
 }
 
-/** Have all that is saved from now on wait for the function that is returned. */
+/** Have all saves from now on wait until the returned function is called. */
 function hold(store: FailingStore): () => void {
   let release = (): void => {};
   store.gate = new Promise((resolve) => {

@@ -19,12 +19,12 @@ export class FakeService {
   readonly socketClass: WebSocketClass;
   /** What the client has written, once each. */
   readonly written = new Map<string, Asked>();
-  /** Of contents that are refused. */
+  /** The contents that are refused. */
   readonly refused = new Set<string>();
-  /** Which lists there are, as is told to who connects. */
+  /** The lists that a client is told of when it connects. */
   readonly catalogue: { readonly list: string; readonly name: string }[] = [];
   readonly #sockets = new Set<FakeSocket>();
-  /** By name; the watchlist has none. */
+  /** The lists by name; the watchlist has none. */
   readonly #lists = new Map<string | undefined, FakeList>();
   /** The last update of each key, in order. */
   readonly #registers: Readonly<Record<Registers, Map<unknown, Revised>>> = { progress: new Map(), devices: new Map() };
@@ -43,7 +43,7 @@ export class FakeService {
     } as unknown as WebSocketClass;
   }
 
-  /** How many a client has not closed. */
+  /** How many sockets are not closed. */
   get connections(): number {
     return Array.from(this.#sockets).filter(({ isClosed }) => !isClosed).length;
   }

@@ -27,7 +27,7 @@ afterEach(async () => {
 });
 after(() => daemon.remove());
 
-/** One that has not signed in; `sockets`: notes what it opens. */
+/** A device that has not signed in; `sockets`: collects what it opens. */
 function device(name: string, { store = new MemoryStore(), sockets = [] as string[] } = {}): SyncClient {
   class NotedWebSocket extends WebSocket {
     constructor(url: string, protocols: string[]) {

@@ -10,7 +10,7 @@ import { mint } from "./daemon.js";
 const NOBODY = "http://127.0.0.1:9"; // a port that nothing listens on
 const SECRET = "tOpSeCrEt";
 
-/** How a client that gets its tokens so is told, and where it stands then. */
+/** The reason that a client with this `getToken` reports, and its state afterwards. */
 async function outcome(getToken: unknown): Promise<[string, string]> {
   const client = new SyncClient({ url: NOBODY, getToken: getToken as () => string });
   const told = new Promise<string>((resolve) => {

@@ -19,7 +19,7 @@ let events: string[];
 let users = 0;
 let user: string;
 
-/** What timers of so many ms take instead. */
+/** Timers that are shortened: by their ms, what they take instead. */
 const pace = new Map<number, number>();
 const { setTimeout: realSetTimeout } = globalThis;
 
@@ -88,7 +88,7 @@ async function write(operation: "add" | "remove", contentId: string): Promise<vo
   if (!response.ok) throw new Error(await response.text());
 }
 
-/** The client and another device change something; how often the client was told of its own. */
+/** Have the client and another device change something; how often the client was told of its own change. */
 async function exchange(number: number): Promise<number> {
   const [mine, theirs] = [content(number), content(number + 1)];
   client.add(mine);
@@ -98,7 +98,7 @@ async function exchange(number: number): Promise<number> {
   return events.filter((event) => event === `add ${mine} added`).length;
 }
 
-/** `refusal`: what an upgrade is answered with; null: it is no upgrade any more when the service gets it. */
+/** `refusal`: the answer to an upgrade; null: the header is removed before the service gets the request. */
 function testNetwork(refusal: string | null): void {
   test(`where an upgrade is ${refusal ?? "taken away"}, it goes by a stream and comes back`, async () => {
     network.trick = refusal === null ? "strips" : "refuses";

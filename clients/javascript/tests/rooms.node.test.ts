@@ -9,7 +9,7 @@ import { PARTS } from "../builds.js";
 
 const TOP = "top";
 
-/** By room, those that its modules import anything of; types are no exception. What is at the top may import everything. */
+/** For each room, those from which its modules import anything, types included. The top may import everything. */
 const BELOW: ReadonlyMap<string, readonly string[]> = new Map([
   ["platform", []],
   ["data", []],
@@ -20,7 +20,7 @@ const BELOW: ReadonlyMap<string, readonly string[]> = new Map([
   ["tabs", ["data", "core", "transport", "stores", "engine.ts"]],
 ]);
 
-/** Who imports `loadX` of it knows the room of that part, and no other. */
+/** A module that imports `loadX` from parts.ts knows the room of that part, and no other. */
 const PART_LOADER = "parts.ts";
 
 const IMPORT = /(?:(?:import|export)\s(?<names>[^;"]*?)\sfrom\s|import\(?\s?)"(?<path>\.[^"]+)"/gu;

@@ -22,7 +22,7 @@ function open(context: TestContext, options: Partial<SyncClientOptions> = {}) {
   return { client, store, service, getToken };
 }
 
-/** What a client tells, from now on. */
+/** The events of a client, from now on. */
 function told(client: SyncClient, ...types: (keyof SyncEvents)[]): unknown[] {
   const events: unknown[] = [];
   for (const type of types)
@@ -52,7 +52,7 @@ test("of overlapping sign-ins the last one counts, and none that was cancelled b
   assert.deepEqual([client.user, claimed], [null, ["bob"]]);
 });
 
-/** Have all that is stored from now on wait for the function that is returned. */
+/** Have all saves from now on wait until the returned function is called. */
 function hold(store: FailingStore): () => void {
   let release = (): void => {};
   store.gate = new Promise((resolve) => {

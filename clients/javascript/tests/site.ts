@@ -26,7 +26,7 @@ const PAGE = `<!doctype html><title>test</title><script>
 </script>`;
 const PAGE_OF_MODULE = `<!doctype html><title>test</title><body><script type="module" src="/MODULE"></script>`;
 const MODERN_FILE = "syncd-client.js";
-/** Of the modern client: what is loaded when it is needed. */
+/** The modules of the modern client that are loaded when they are needed. */
 const PART_FILES: readonly string[] = Object.keys(PARTS).map((name) => `${name}.js`);
 const LEGACY_FILE = "legacy.js";
 
@@ -53,7 +53,7 @@ export class Site {
   origin = "";
   /** Files that pages have asked for, in order. */
   asked: string[] = [];
-  /** How often a file is not to be had from now on. */
+  /** How many of the next requests for a file fail. */
   readonly failures = new Map<string, number>();
 
   /** Have a page `/NAME` of this module. */

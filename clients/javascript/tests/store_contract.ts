@@ -55,7 +55,7 @@ function* batches(): Generator<readonly Change[]> {
   }
 }
 
-/** Throws an Error where a store is not as it must be; `open`: gives one on the same data, as another client has it. */
+/** Throws an Error if a store breaks its promise; `open`: returns another client's store on the same data. */
 export async function checkStore(open: () => Store): Promise<void> {
   let store = open();
   await expect("nothing is kept at first", await store.claim("alice", false), null);

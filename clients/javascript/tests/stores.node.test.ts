@@ -17,7 +17,7 @@ import { FakeService } from "./fake_service.js";
 import { checkStore } from "./store_contract.js";
 
 const ENTRY_BYTES = 100_000;
-/** V8 takes some 120,000 (JavaScriptCore 65,536). */
+/** More changes than a call can have arguments: V8 allows some 120,000, JavaScriptCore 65,536. */
 const TOO_MANY_ARGUMENTS = 150_000;
 
 /** AsyncStorage, as far as it is used. */
@@ -25,7 +25,7 @@ class Texts implements TextStorage {
   readonly texts = new Map<string, string>();
   /** The length of the longest text that there ever was. */
   longest = 0;
-  /** So many more calls are done, then none. */
+  /** How many more calls are done; then none is. */
   callsLeft = Number.POSITIVE_INFINITY;
 
   async getItem(key: string): Promise<string | null> {

@@ -38,7 +38,7 @@ export class WebKit implements Browser {
     return new WebKit([driver, screen], await Session.start(`http://127.0.0.1:${port}`));
   }
 
-  /** Not a fresh one: that would be another browser. Only its pages end with it. */
+  /** Not a fresh profile, which would need another browser: only its pages end with it. */
   async newContext(): Promise<Context> {
     const pages: WebKitPage[] = [];
     return {

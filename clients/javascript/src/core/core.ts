@@ -29,7 +29,7 @@ export interface CoreDeps {
   readonly newReplica: () => string;
 }
 
-/** What is needed for registers, and for nothing else. */
+/** The part that only registers need, loaded when they are used. */
 export type RegistersPart = typeof import("../data/registers.js");
 
 /** What there is while a user is signed in: the collections, and what keeps them connected. */

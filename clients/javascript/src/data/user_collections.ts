@@ -81,7 +81,7 @@ export class UserCollections {
     return pieces;
   }
 
-  /** Where a list stands. */
+  /** Up to where a list is known on this device. */
   head(prefix: string): ListHead {
     return this.state.headOf(prefix);
   }

@@ -1,4 +1,4 @@
-/** What a tab's session is wired with: the app's store or the platform's, and the channel to the other tabs. */
+/** Wires a tab's session: with the app's store or the platform's, and with the channel to the other tabs. */
 
 import type { SyncEvent } from "../core/events.js";
 import { randomName } from "../engine.js";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { SyncClient } from "../../src/client.js";
 import { canonical, checkUserId } from "../../src/data/ids.js";
 
-/** As an event of React's is, which leads to its element, and that to React's own tree. */
+/** Like an event of React, which refers to its element, and that to React's own tree. */
 const event: { target?: object } = {};
 event.target = { event };
 

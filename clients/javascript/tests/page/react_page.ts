@@ -39,7 +39,7 @@ const READERS = 60;
 const service = new FakeService();
 service.catalogue.push({ list: "kids", name: "For the kids" });
 const renders = { item: 0 };
-/** How many listeners clients have. */
+/** How many listeners all clients have together. */
 let listeners = 0;
 count("addEventListener", 1);
 count("removeEventListener", -1);
@@ -178,7 +178,7 @@ const page = {
     return most;
   },
 
-  /** What a server renders, what it looks like when a page takes it over, and then; and what React complained about. */
+  /** What a server renders, what the page shows during hydration and after it, and what React complained about. */
   async hydrate(): Promise<string[]> {
     const complain = console.error;
     console.error = (...words: unknown[]) => errors.push(words.join(" "));

@@ -27,7 +27,7 @@ const page = {
     return client;
   },
 
-  /** With which durability a change of the head, a write, and a write behind the first look are saved. */
+  /** The durability with which a change of the head, a write, and a write after the first read are saved. */
   async durabilities(): Promise<unknown[]> {
     const { transaction } = IDBDatabase.prototype;
     const asked: unknown[] = [];

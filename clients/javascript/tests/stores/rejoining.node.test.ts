@@ -13,7 +13,7 @@ import { content } from "../contents.js";
 const [A, B, C] = [content(1), content(2), content(3)];
 const KIDS = prefixOf("kids");
 
-/** What is stored once both, each of which knows nothing of the other, are one; `merged`: how often that was told. */
+/** What is stored once both sides, neither of which knows of the other, are merged; `merged`: how often that was reported. */
 async function rejoined(
   inStore: (lists: UserCollections) => void,
   inMemory: ((lists: UserCollections) => void) | null,

@@ -5,7 +5,7 @@ interface LockOptions {
   readonly signal?: AbortSignal;
 }
 
-/** One origin's. */
+/** The locks of one origin. */
 export class LocksByHand {
   readonly #locks = new Map<string, LockByHand>();
 
@@ -24,7 +24,7 @@ export class LocksByHand {
   }
 }
 
-/** Whoever holds it keeps it until what its callback has promised is fulfilled, or another steals it. */
+/** A holder keeps the lock until the promise of its callback is fulfilled, or another one steals the lock. */
 class LockByHand {
   readonly #waiting: (() => void)[] = [];
   #lose: (() => void) | null = null;
@@ -51,7 +51,7 @@ class LockByHand {
         lose();
       });
       this.#waiting[steal ? "unshift" : "push"](hold);
-      // A request is never granted before the call of it has ended.
+      // A request is never granted before its call has returned.
       queueMicrotask(() => {
         if (steal) this.#lose?.();
         if (steal || !this.isHeld) this.#pass();

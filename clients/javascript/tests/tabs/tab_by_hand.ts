@@ -44,7 +44,7 @@ export class FailingStore extends MemoryStore {
   }
 }
 
-/** One tab's side: the test grants, takes away, and is told. */
+/** The other side of one tab: the test grants the lead and takes it away, and sees what the tab tells. */
 class TabsByHand {
   canTell = true;
   readonly told: TabMessage[] = [];

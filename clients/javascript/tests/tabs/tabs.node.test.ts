@@ -82,7 +82,7 @@ function giveNavigator(context: TestContext, value: unknown): void {
   Object.assign(globalThis, { BroadcastChannel });
 }
 
-/** What opens tabs of one origin, with locks, and what has become of each tab. */
+/** A function that opens tabs of one origin, with locks, and one that says what became of them. */
 function origin(context: TestContext, locks: Pick<LocksByHand, "request">) {
   giveNavigator(context, { locks });
   const told: string[] = [];
