@@ -172,6 +172,7 @@ async def test_stats_tell_connections_users_and_counters(
         "replicas_per_user": 0,
         "lists_per_user": 0,
         "keys_per_user": 0,
+        "followed_per_user": 0,
     }
     assert stats["refusals"] == of_the_node | of_the_journal
 
