@@ -9,6 +9,7 @@ import pytest
 
 from tests import node
 from tests.engines import ENGINES, why_missing
+from tests.timeouts import TIMEOUT_S
 
 ROOT = Path(__file__).parents[3]
 PACKAGE = ROOT / "clients" / "javascript"
@@ -54,11 +55,13 @@ def test_the_type_checker_finds_no_error() -> None:
     run("npm", "run", "check")
 
 
+@pytest.mark.timeout(10 * TIMEOUT_S)
 @pytest.mark.usefixtures("toolchain")
 def test_it_passes_the_conformance_scenarios_and_its_tests_in_node() -> None:
     run("npm", "run", "test:node")
 
 
+@pytest.mark.timeout(10 * TIMEOUT_S)
 @pytest.mark.usefixtures("toolchain")
 @pytest.mark.parametrize("engine", ENGINES)
 def test_it_passes_its_tests_in_every_engine_of_browsers(engine: str) -> None:
