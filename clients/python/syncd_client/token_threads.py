@@ -17,10 +17,10 @@ GIVEN_UP_S: Final = 20.0
 class TokenThreads:
     """Asks ``get_token`` on a thread for each call, and leaves few threads behind when calls never return.
 
-    While a call is out, another one begins only when the latest is as old as it was itself, counted from the oldest,
-    when it began: a dozen calls in a day, where each retry would leave one behind. A fixed bound would keep a client
-    without a token for good after an outage in which as many calls hung; this asks again within the time that the
-    outage has lasted. Thread: the client's event loop.
+    While calls are out, a further one begins only when as much time has passed since the latest as lies between the
+    oldest and the latest: a dozen calls in a day, where each retry would leave one behind. A fixed bound would keep a
+    client without a token for good after an outage in which as many calls hung; this asks again within the time that
+    the outage has lasted. Thread: the client's event loop.
 
     Args:
         get_token: a plain function of the app.
@@ -65,9 +65,9 @@ class TokenThreads:
             else:
                 settle(answer.set_result, value)
 
+        threading.Thread(target=run, name="syncd-client get_token", daemon=True).start()  # or there is no call
         self._began_s[answer] = self._now_s()
         answer.add_done_callback(self._returned)
-        threading.Thread(target=run, name="syncd-client get_token", daemon=True).start()
         return answer
 
     def _returned(self, answer: "asyncio.Future[str | Awaitable[str]]") -> None:

@@ -99,3 +99,20 @@ async def test_who_begins_no_call_is_answered_by_the_first_that_returns(backend:
         assert joined in {"token 1", "token 2"}
         backend.is_out_of_order = False
         assert await threads.ask() == "token 3"
+
+
+async def test_a_thread_that_cannot_be_started_is_no_call_that_is_out(
+    backend: Backend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads = TokenThreads(backend.get_token, lambda: backend.now_s)
+    backend.is_out_of_order = False
+
+    def fail(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as exhausted:
+        exhausted.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError):
+            await threads.ask()
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await threads.ask() == "token 1"
