@@ -14,6 +14,7 @@ from actors.errors import StoreUnavailable, ValueRefused
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
 from actors.messages.collections import parts_of
+from actors.messages.failures import JOURNAL_UNAVAILABLE
 from actors.messages.journal import Commit, Committed, Outcome, Settled, Status
 from actors.messages.store import BatchCommitted, CommitBatch
 from actors.metrics import JournalMetrics
@@ -38,7 +39,7 @@ MAX_UNDER_WAY: Final = 2
 RETRY_AFTER_S: Final = 2.0
 """What writers are asked to wait while the store is unavailable."""
 
-_UNAVAILABLE: Final = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=RETRY_AFTER_S)
+_UNAVAILABLE: Final = Outcome(status=Status.REFUSED, reason=JOURNAL_UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
 _TOO_MANY: Final = Outcome(
     status=Status.REFUSED,
     reason=f"more than {MAX_HELD_OF_USER} writes of this user wait already",

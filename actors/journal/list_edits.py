@@ -9,7 +9,7 @@ from actors.errors import StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.journal.writability import Writability
-from actors.messages.failures import WriteFailed, WriteRefused
+from actors.messages.failures import JOURNAL_UNAVAILABLE, WriteFailed, WriteRefused
 from actors.messages.lists import DeleteList, ListDeleted, ListEdit, ListEditOutcome, ListPut, PutList
 from actors.messages.store import DropList, NameList
 from actors.metrics import JournalMetrics
@@ -23,7 +23,7 @@ Edit = PutList | DeleteList
 MAX_UNDER_WAY: Final = 2
 """Edits handed to the store at once: each is a transaction, before all commits that come later. One while it fails."""
 
-_UNAVAILABLE: Final = WriteFailed("the journal is unavailable")
+_UNAVAILABLE: Final = WriteFailed(JOURNAL_UNAVAILABLE)
 _TOO_MANY: Final = WriteRefused(f"{MAX_WAITING_OF_USER} edits of this user's lists wait already")
 
 

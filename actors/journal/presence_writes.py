@@ -9,13 +9,13 @@ from actors.errors import StatementRefused, StoreUnavailable
 from actors.journal.answering import tell_answer
 from actors.journal.writability import Writability
 from actors.messages.devices import PresenceEnded, PresenceNoted, WritePresence
-from actors.messages.failures import WriteFailed
+from actors.messages.failures import JOURNAL_UNAVAILABLE, WriteFailed
 from actors.metrics import JournalMetrics
 from actors.ports import StoreClient
 
 logger = logging.getLogger(__name__)
 
-_UNAVAILABLE: Final = WriteFailed("the journal is unavailable")
+_UNAVAILABLE: Final = WriteFailed(JOURNAL_UNAVAILABLE)
 
 
 class PresenceWrites:

@@ -20,7 +20,7 @@ from actors.journal.refusals import Refusals
 from actors.journal.user_turns import MAX_WAITING_OF_USER, UserTurns
 from actors.messages.collections import kind_of, line_of
 from actors.messages.devices import FindDevices, ReadDevices
-from actors.messages.failures import ReadFailed, ReadRefused
+from actors.messages.failures import JOURNAL_UNAVAILABLE, ReadFailed, ReadRefused
 from actors.messages.journal_reads import HeadsLoaded, LoadHeads, ReadChanges, ReadPage, ReadSnapshotPage
 from actors.messages.lists import ReadLists
 from actors.messages.registers import ReadRegister
@@ -42,7 +42,7 @@ MAX_UNDER_WAY: Final = 4
 MAX_SHARING: Final = 500
 """Requests that share one read of heads. Each is for one user, but for the comparison of heads, which is for 500."""
 
-_UNAVAILABLE: Final = ReadFailed("the journal is unavailable")
+_UNAVAILABLE: Final = ReadFailed(JOURNAL_UNAVAILABLE)
 _TOO_MANY: Final = ReadRefused(f"{MAX_WAITING_OF_USER} reads of this user wait already")
 
 Read = ReadChanges | ReadPage | ReadSnapshotPage | ReadLists | ReadDevices | ReadRegister

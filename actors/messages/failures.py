@@ -1,6 +1,11 @@
 """What the journal answers when its store cannot do now what was asked."""
 
+from typing import Final
+
 from msgspec import Struct
+
+JOURNAL_UNAVAILABLE: Final = "the journal is unavailable"
+"""The reason where nothing but time helps."""
 
 
 class ReadFailed(Struct, frozen=True):

@@ -18,6 +18,7 @@ from actors.messages.close_codes import FOLLOWS_TOO_MANY
 from actors.messages.collections import WATCHLIST, kind_of, parts_of
 from actors.messages.connection import ConsumerResumed, Disconnect, Join, Leave, ReadOn, SlowConsumer
 from actors.messages.conversion import collection_of
+from actors.messages.failures import JOURNAL_UNAVAILABLE
 from actors.messages.fanout import UnregisterConnection
 from actors.messages.journal import AnyOperation, Commit, Committed, DeviceWrite, Operation, Outcome, Status
 from actors.messages.journal_reads import HeadsLoaded, LoadHeads
@@ -315,7 +316,7 @@ class WatchlistSync(SupervisedActor):
 
     def _refuse_writes(self, waiting: list[OfCollection]) -> None:
         """Nobody should wait for a database that is away; connections may."""
-        refusal = Outcome(status=Status.REFUSED, reason="the journal is unavailable", retry_after_s=self._deps.retry_s)
+        refusal = Outcome(status=Status.REFUSED, reason=JOURNAL_UNAVAILABLE, retry_after_s=self._deps.retry_s)
         for message in waiting:
             if isinstance(message, DeviceWrite):
                 self._answer(message, refusal)
